@@ -1,0 +1,1 @@
+"""The nouns of infusion programming: frozen values, exact amounts, no I/O, no clock, standard library only."""

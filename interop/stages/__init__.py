@@ -1,0 +1,1 @@
+"""The verbs: pure stages from an order as sent to an offer, no I/O, no clock."""

@@ -1,0 +1,102 @@
+"""Does the order agree with itself: dose, rate, volume, time and concentration that it gives twice over? (SR-26, D-15)"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from interop.domain.finding import Finding, Sub
+from interop.domain.order import DoseOverTime, Given
+from interop.domain.program import Program
+from interop.domain.quantity import Quantity, half_last_digit, ratio, show
+from interop.stages.checks.facts import Facts
+
+
+def values_agree(facts: Facts) -> Iterator[Finding]:
+    """Everything that was given beside what the program was worked out from must lead to the same program, within 1 % or half the last digit."""
+    program, order = facts.program, facts.order
+    if program is None:
+        return
+    for given in order.also:
+        for implied in _implied(given, program, facts):
+            yield from _compare(facts, given, implied, "worked out from the rest of the order")
+    if isinstance(order.regimen, DoseOverTime):
+        if order.vtbi is not None and program.vtbi is not None:
+            yield from _compare(facts, order.vtbi, program.vtbi.asked, "the volume that holds the ordered dose")
+    elif order.vtbi is not None and order.duration is not None:
+        implied = Quantity(program.rate.asked.value * order.duration.quantity.to("h").value, "mL")
+        yield from _compare(facts, order.vtbi, implied, "the ordered rate over the ordered time", _digits_of_time(facts, program))
+    elif order.duration is not None and order.vtbi is None and facts.order.container.volume is not None and not order.bedside:
+        implied = Quantity(program.rate.asked.value * order.duration.quantity.to("h").value, "mL")
+        if implied > Quantity(
+            facts.order.container.volume.quantity.value * (1 + facts.rules.overfill), facts.order.container.volume.quantity.unit
+        ):
+            text = f"{program.rate.asked} for {order.duration} is {implied}, more than the container's {order.container.volume}"
+            yield Finding.against(Sub.NO_AGREEMENT, order.duration.field, text)
+
+
+def _digits_of_time(facts: Facts, program: Program) -> Fraction:
+    """How far the implied volume may be off because the time was printed rounded (33.33 h): half its last digit, at the ordered rate."""
+    duration = facts.order.duration
+    if duration is None:
+        return Fraction(0)
+    half = Quantity(half_last_digit(duration.digits), duration.quantity.unit).to("h").value
+    return program.rate.asked.value * half
+
+
+def _implied(given: Given, program: Program, facts: Facts) -> Iterator[Quantity]:
+    """What the program says about the same thing as ``given``; nothing where the program does not determine it."""
+    unit = given.quantity.measure
+    if unit.is_flow:
+        yield program.rate.asked
+    elif unit.is_volume:
+        if program.vtbi is not None:
+            yield program.vtbi.asked
+    elif unit.is_time:
+        if program.vtbi is not None and program.rate.asked.value:
+            yield Quantity(program.vtbi.asked.value * 60 / program.rate.asked.value, "min")
+    elif unit.is_dose_rate:
+        yield from _dose_rate_in(given, program)
+    elif unit.is_dose and program.concentration is not None:
+        yield from _dose_in(given, program, facts)
+
+
+def _body(given: Given, program: Program) -> Fraction | None:
+    per = given.quantity.measure.dimension.per_body
+    if not per:
+        return Fraction(1)
+    if per == "kg":
+        return program.weight.to("kg").value if program.weight is not None else None
+    return program.body_surface_area.to("m2").value if program.body_surface_area is not None else None
+
+
+def _dose_rate_in(given: Given, program: Program) -> Iterator[Quantity]:
+    concentration, body, unit = program.concentration, _body(given, program), given.quantity.measure
+    if concentration is None or body is None or concentration.measure.dimension.amount is not unit.dimension.amount:
+        return
+    hourly = program.rate.asked.value * concentration.value * ratio(concentration.measure.amount_code, unit.amount_code)
+    yield Quantity(hourly / (ratio("h", unit.per_time_code) * body), unit.code)
+
+
+def _dose_in(given: Given, program: Program, facts: Facts) -> Iterator[Quantity]:
+    """A dose beside a rate is what the whole volume holds."""
+    concentration, body, unit = program.concentration, _body(given, program), given.quantity.measure
+    if concentration is None or body is None or program.vtbi is None or concentration.measure.dimension.amount is not unit.dimension.amount:
+        return
+    amount = program.vtbi.asked.value * concentration.value * ratio(concentration.measure.amount_code, unit.amount_code)
+    yield Quantity(amount / body, unit.code)
+
+
+def _compare(facts: Facts, given: Given, implied: Quantity, how: str, slack: Fraction = Fraction(0)) -> Iterator[Finding]:
+    """``slack`` is in the implied value's unit: the rounding of another value that went into it."""
+    if implied.base()[0] != given.quantity.base()[0]:
+        text = f"{given} ({given.field}) and {implied}, {how}, measure different things"
+        yield Finding.against(Sub.NO_AGREEMENT, given.field, text)
+        return
+    ours = implied.to(given.quantity.unit)
+    off = abs(ours.value - given.quantity.value)
+    allowed = max(facts.rules.agreement * max(given.quantity.value, ours.value), half_last_digit(given.digits))
+    if slack:
+        allowed = max(allowed, Quantity(slack, implied.unit).to(given.quantity.unit).value)
+    if off > allowed:
+        percent = show(off * 100 / given.quantity.value, 1)
+        text = f"{given} ({given.field}) does not agree with {ours}, {how}: they differ by {percent} %"
+        yield Finding.against(Sub.NO_AGREEMENT, given.field, text)

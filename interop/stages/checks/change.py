@@ -1,0 +1,42 @@
+"""Is it ten times what it was? A slip of the decimal point is said in words, inside the limits too. (D-18)"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from interop.domain.finding import Finding
+from interop.domain.quantity import Quantity
+from interop.stages.checks.facts import Facts
+
+SLIPS = (Fraction(100), Fraction(10))
+NEAR = Fraction(1, 100)  # within 1 % of the multiple
+
+
+def not_ten_times(facts: Facts) -> Iterator[Finding]:
+    """Against the last program of the same order, by whatever both say."""
+    earlier, program = facts.case.earlier, facts.program
+    if earlier is None or program is None:
+        return
+    pairs: list[tuple[Quantity | None, Quantity | None]] = [
+        (earlier.dose_rate, program.dose_rate.asked if program.dose_rate is not None else None),
+        (earlier.dose, program.dose.asked if program.dose is not None else None),
+        (earlier.rate, program.rate.asked),
+    ]
+    for before, after in pairs:
+        if before is None or after is None or before.base()[0] != after.base()[0] or not before.value:
+            continue
+        times = slip(before, after)
+        if times:
+            text = f"{after} is {times} the earlier {before}: possible decimal slip"
+            yield Finding.caution("dose", text, action="Check the decimal point.", must_confirm=True)
+        return
+
+
+def slip(before: Quantity, after: Quantity) -> str:
+    """``10 times``, ``100 times``, ``a tenth of``, ``a hundredth of``, or "" for anything else."""
+    ratio = after.base()[1] / before.base()[1]
+    for times in SLIPS:
+        if abs(ratio - times) <= times * NEAR:
+            return f"{times} times"
+        if abs(ratio * times - 1) <= NEAR:
+            return "a tenth of" if times == 10 else "a hundredth of"
+    return ""

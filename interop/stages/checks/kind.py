@@ -1,0 +1,18 @@
+"""Is this a kind of order that is planned? The others are understood and refused by name, until their part is built."""
+
+from collections.abc import Iterator
+
+from interop.domain.finding import Finding, PivError, Sub
+from interop.domain.order import Kind
+from interop.stages.checks.facts import Facts
+
+PLANNED = frozenset({Kind.CONTINUOUS_RATE, Kind.CONTINUOUS_DOSE_RATE, Kind.DOSE_OVER_TIME, Kind.FLUID})
+
+
+def a_planned_kind(facts: Facts) -> Iterator[Finding]:
+    """9038 says it for a bolus; for the others IHE has no code that means "not here" and nothing else."""
+    kind = facts.order.kind
+    if kind is None or kind in PLANNED:
+        return
+    code = PivError.BOLUS_UNSUPPORTED if kind is Kind.BOLUS else Sub.KIND_NOT_PLANNED
+    yield Finding.against(code, "kind of order", f"this is {kind.value}: it is not programmed automatically here yet")

@@ -1,0 +1,126 @@
+"""Whose weight, is it there, plausible, and young enough? (SR-33 to SR-36, D-17)"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
+
+from interop.domain.finding import Finding, PivError
+from interop.domain.library import BodyBasis, LibraryEntry
+from interop.domain.order import ByDoseRate, DoseOverTime, Order
+from interop.domain.program import WeightSource
+from interop.domain.quantity import Quantity, show
+from interop.domain.ucum import UCUM
+from interop.stages.checks.facts import Facts
+
+
+def what_the_dose_needs(facts: Facts) -> Iterator[Finding]:
+    """SR-33: a dose per kg needs a weight (9019), one per m2 a body surface (9027) with height (9020) and weight. No default is assumed."""
+    entry, order = facts.entry, facts.order
+    pump_weight = facts.channel.weight if facts.channel is not None else None
+    bodies = {_per_body(order)} | ({_entry_body(entry)} if entry is not None else set())
+    if "kg" in bodies and order.weight is None and pump_weight is None:
+        yield Finding.against(PivError.WEIGHT_MISSING, order.weight_field or "weight", "dosed per kg, and no weight is known")
+    if "m2" in bodies:
+        if order.body_surface_area is None:
+            yield Finding.against(PivError.BSA_MISSING, "body surface", "dosed per m2, and no body surface was sent")
+        if order.height is None:
+            yield Finding.against(PivError.HEIGHT_MISSING, "height", "dosed per m2, and no height was sent")
+        if order.weight is None:
+            yield Finding.against(PivError.WEIGHT_MISSING, order.weight_field or "weight", "dosed per m2, and no weight was sent")
+
+
+def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
+    """SR-34: inside the care area's and the entry's bounds, not far from what is charted; pounds only if coded as such, and confirmed."""
+    entry, order = facts.entry, facts.order
+    if order.weight is None and facts.program is not None and facts.program.weight is not None:
+        yield from _bounds(facts, "pump weight", facts.program.weight)
+        return
+    if order.weight is None:
+        return
+    weight, field = order.weight.quantity, order.weight_field or "weight"
+    if weight.unit == "[lb_av]":
+        text = f"the weight was sent in pounds: {weight} is {show(weight.to('kg').value, 2)} kg"
+        yield Finding.caution(field, text, action="Confirm the weight in kg.", must_confirm=True)
+    used = entry is not None and entry.body_basis is not BodyBasis.NONE
+    if used:
+        yield from _bounds(facts, field, weight)
+    charted = facts.case.patient.charted_weight if facts.case.patient is not None else None
+    if charted is not None and used:
+        off = _difference(weight, charted.quantity)
+        if off > facts.rules.weight_history_difference:
+            text = f"the order says {weight}, the chart {charted.quantity}: they differ by {show(off * 100, 0)} %"
+            yield Finding.against(PivError.INVALID_PARAMETER, field, text)
+
+
+def the_pumps_weight(facts: Facts) -> Iterator[Finding]:
+    """SR-35, D-17: over 5 % apart is refused (9011); otherwise both are shown and the pump's is chosen there. Neither side is changed."""
+    order, channel, program = facts.order, facts.channel, facts.program
+    if channel is None or channel.weight is None:
+        return
+    if order.weight is None:
+        if program is not None and program.weight_source == WeightSource.PUMP:
+            text = f"the order has no weight: the pump's own {channel.weight} is used"
+            yield Finding.caution("weight", text, action="Confirm the weight at the pump.", must_confirm=True)
+        return
+    off = _difference(order.weight.quantity, channel.weight)
+    if not off:
+        return
+    text = f"the order says {order.weight.quantity}, the pump {channel.weight}: {show(off * 100, 1)} % apart"
+    if off > facts.rules.weight_difference:
+        yield Finding.against(PivError.WEIGHT_DIFFERS, order.weight_field or "weight", text)
+    else:
+        yield Finding.caution("weight", text, action="Choose the weight at the pump.", must_confirm=True)
+
+
+def a_recent_weight(facts: Facts) -> Iterator[Finding]:
+    """SR-36, D-17: old or of unknown age is confirmed once; a declared dosing weight never expires."""
+    order, program, channel = facts.order, facts.program, facts.channel
+    if program is None or program.weight is None or program.weight_source != WeightSource.ORDER or order.weight is None:
+        return
+    if order.weight.is_dosing_weight:
+        return
+    if order.weight.taken_at is None:
+        text = f"weight {order.weight.quantity}: age unknown"
+        yield Finding.caution("weight", text, action="Confirm the weight.", must_confirm=True)
+        return
+    area = facts.case.release.care_areas.get(channel.care_area) if channel is not None else None
+    age = facts.now - order.weight.taken_at
+    if age < timedelta(0) - timedelta(seconds=facts.rules.skew_blocks_s):
+        yield Finding.against(PivError.INVALID_PARAMETER, "weight", "the weight was taken in the future")
+    elif area is None or age > timedelta(hours=area.weight_max_age_h):
+        text = f"weight {order.weight.quantity} is {age.days} days old" if age.days else f"weight {order.weight.quantity} is over a day old"
+        yield Finding.caution("weight", text, action="Confirm the weight.", must_confirm=True)
+
+
+def _bounds(facts: Facts, field: str, weight: Quantity) -> Iterator[Finding]:
+    entry, channel = facts.entry, facts.channel
+    area = facts.case.release.care_areas.get(channel.care_area) if channel is not None else None
+    lows = [low for low in (area.min_weight if area else None, entry.min_weight if entry else None) if low is not None]
+    highs = [high for high in (area.max_weight if area else None, entry.max_weight if entry else None) if high is not None]
+    where = area.name if area is not None else "this care area"
+    if lows and weight < max(lows):
+        yield Finding.against(PivError.OUT_OF_RANGE, field, f"{weight} is below {max(lows)}, the least weight for {_for(entry)} in {where}")
+    if highs and weight > min(highs):
+        yield Finding.against(PivError.OUT_OF_RANGE, field, f"{weight} is above {min(highs)}, the most weight for {_for(entry)} in {where}")
+
+
+def _for(entry: LibraryEntry | None) -> str:
+    return entry.tallman if entry is not None else "a dose per kg"
+
+
+def _difference(one: Quantity, other: Quantity) -> Fraction:
+    """Part of the smaller of the two."""
+    a, b = one.base()[1], other.base()[1]
+    return abs(a - b) / min(a, b) if a and b else Fraction(1)
+
+
+def _per_body(order: Order) -> str:
+    match order.regimen:
+        case ByDoseRate(dose_rate=given) | DoseOverTime(dose=given):
+            return given.quantity.measure.dimension.per_body
+        case _:
+            return ""
+
+
+def _entry_body(entry: LibraryEntry) -> str:
+    return UCUM[entry.dosing_unit].dimension.per_body

@@ -1,0 +1,313 @@
+"""Stage 2: the order as sent → the order as understood. Reads meaning, judges no dose; what cannot be read is a finding and stays unread.
+
+IHE DEV TF-2, 3.3.4.4; fhir-infusion.md section 2.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from fractions import Fraction
+
+from interop.domain.finding import Finding, PivError
+from interop.domain.order import Component, Container, Given, Order, Reading
+from interop.domain.patient import PatientId, Weight
+from interop.domain.quantity import NotANumber, Quantity, exact
+from interop.domain.release import Release
+from interop.domain.request import AmountAsSent, AsSent, GiveAsSent, IngredientAsSent, OrderRequest, RatioAsSent
+from interop.domain.ucum import AREA, LENGTH, MASS, UCUM, Unit
+from interop.stages.naming import drug_for_spellings
+from interop.stages.regimen import Amounts, regimen_of
+from interop.stages.routes import read_mode, read_route
+from interop.stages.times import NotATime, read_date, read_date_time, read_dtm
+from interop.stages.units import Spellings, read_unit
+
+
+class Reader:
+    """Collects, for one order, the readings for the explanation and the findings against what could not be read."""
+
+    def __init__(self, spellings: Spellings) -> None:
+        self.spellings = spellings
+        self.readings: list[Reading] = []
+        self.findings: list[Finding] = []
+
+    def against(self, code: PivError, field: str, sentence: str) -> None:
+        self.findings.append(Finding.against(code, field, sentence))
+
+    def number(self, value: AsSent, *, zero: bool = False) -> Fraction | None:
+        """A plain decimal; zero only where ``zero`` says that it is legal (SR-31, D-16)."""
+        try:
+            number = exact(value.text)
+        except NotANumber:
+            self.against(PivError.INVALID_PARAMETER, value.field, f"{value.text!r} is not a plain decimal number")
+            return None
+        if not number and not zero:
+            self.against(PivError.INVALID_PARAMETER, value.field, f"{value.field} is zero: that orders nothing")
+            return None
+        return number
+
+    def amount(self, what: str, amount: AmountAsSent, fits: Callable[[Unit], bool], wanted: str, *, zero: bool = False) -> Given | None:
+        """The amount if it is there and can be read, else None with the reason as a finding (none if it is absent).
+
+        ``fits`` tells whether the unit measures the right thing, which is called ``wanted`` in the refusal (9008).
+        """
+        if not amount:
+            return None
+        if not amount.number:
+            self.against(PivError.MISSING_PARAMETER, amount.number.field, f"a unit without a number: {what}")
+            return None
+        if amount.comparator:
+            self.against(PivError.INVALID_PARAMETER, amount.number.field, f"{amount.comparator} {amount.number.text} is not one value")
+            return None
+        number = self.number(amount.number, zero=zero)
+        unit = read_unit(amount.unit, self.spellings)
+        if isinstance(unit, Finding):
+            self.findings.append(unit)
+            return None
+        if not fits(UCUM[unit.code]):
+            self.against(PivError.INVALID_UNITS, amount.unit.field, f"{unit.code} is not a unit of {wanted}")
+            return None
+        if number is None:
+            return None
+        given = Given(Quantity(number, unit.code), amount.number.field, amount.number.text)
+        as_sent = f"{amount.number.text} {amount.unit.claims[0].as_sent}"
+        self.readings.append(Reading(what, amount.number.field, as_sent, given, unit.how))
+        return given
+
+    def instant(self, what: str, value: AsSent, hl7: bool, zone: str) -> datetime | None:
+        if not value:
+            return None
+        try:
+            instant = read_dtm(value.text, zone) if hl7 else read_date_time(value.text)
+        except NotATime as fault:
+            self.against(PivError.INVALID_PARAMETER, value.field, fault.reason)
+            return None
+        self.read(what, value, instant.isoformat())
+        return instant
+
+    def read(self, what: str, value: AsSent, understood: str = "") -> None:
+        if value:
+            self.readings.append(Reading(what, value.field, value.text, understood or value.text))
+
+
+def normalise(request: OrderRequest, release: Release) -> Order:
+    """What the order says, exactly. Only the sender's zone and the site's spellings are taken from the release; no entry is looked at."""
+    profile = release.senders.get(request.sender)
+    zone = profile.zone if profile is not None else ""
+    hl7 = request.message_kind != "MedicationRequest"
+    give = request.gives[0] if request.gives else GiveAsSent()
+    reader = Reader(Spellings.of(release, drug_for_spellings(give.codes, release)))
+
+    reader.read("message", request.message_id)
+    reader.read("order control", request.order_control, request.purpose.name.lower() if request.purpose else "")
+    reader.read("order", request.placer_order_number.value)
+    if not request.placer_order_number.value:
+        field = request.placer_order_number.value.field or "placer order number"
+        reader.against(PivError.MISSING_PARAMETER, field, "the order has no order number")
+    if hl7 and request.purpose is None:
+        fault = PivError.INVALID_PARAMETER if request.order_control else PivError.MISSING_PARAMETER
+        sent = repr(request.order_control.text) if request.order_control else "nothing"
+        reader.against(fault, request.order_control.field or "ORC-1", f"order control is {sent}; PCD-03 knows RE, XO and CH only")
+    sent_at = reader.instant("sent", request.sent_at, hl7, zone)
+    requested_at = reader.instant("asked for", request.requested_at, hl7, zone)
+    if request.bedside and not request.requested_at:
+        reader.against(
+            PivError.MISSING_PARAMETER, request.requested_at.field or "ORC-9", "the request does not say when the clinician asked"
+        )
+    reader.read("asked for by", request.requested_by)
+    reader.read("patient's location", request.patient.location)
+    reader.read("pump", request.pump.id)
+    reader.read("channel", request.pump.channel)
+    reader.read("therapy", request.therapy)
+    for code in give.codes:
+        reader.readings.append(Reading("drug code", code.field, f"{code.code} ({code.system or 'no system'})", code.text))
+
+    route = read_route(give.routes, reader.findings)
+    if route is not None:
+        reader.readings.append(Reading("route", give.routes[0].field, give.routes[0].code, route.value))
+    mode = read_mode(give.device, reader.findings)
+    if mode is not None:
+        reader.read("device", give.device, mode.value)
+    amounts = _amounts(give, reader)
+    container = _container(give, reader)
+    vtbi = reader.amount("volume to be infused", give.vtbi, lambda unit: unit.is_volume, "volume")
+    duration = _duration(give, reader)
+    weight = reader.amount("weight", request.weight, lambda unit: unit.dimension == MASS, "body weight (kg or g)")
+    weight_at = reader.instant("weight taken", request.weight_at, hl7, zone)
+    height = reader.amount("height", request.height, lambda unit: unit.dimension == LENGTH, "body height (cm)")
+    surface = reader.amount("body surface", request.body_surface_area, lambda unit: unit.dimension == AREA, "body surface (m2)")
+    components = tuple(_component(ingredient, reader) for ingredient in give.ingredients)
+    reader.read("dosage text (shown, never read)", give.text)
+
+    kind, regimen, used_duration, also = regimen_of(request, give, amounts, duration, mode, reader.findings)
+    return Order(
+        sender=request.sender,
+        system_group=request.system_group,
+        message_kind=request.message_kind,
+        kind=kind,
+        purpose=request.purpose,
+        placer_order_number=request.placer_order_number.value.text,
+        patient_ids=_patient_ids(request, reader),
+        birth_date=_birth_date(request, reader),
+        location=request.patient.location.text,
+        pump_id=request.pump.id.text,
+        channel_id=request.pump.channel.text,
+        manufacturer=request.pump.manufacturer.text,
+        requested_by=request.requested_by.text,
+        requested_at=requested_at,
+        sent_at=sent_at,
+        bedside=request.bedside,
+        codes=give.codes,
+        components=components,
+        therapy=request.therapy.text,
+        route=route,
+        mode=mode,
+        regimen=regimen,
+        container=container,
+        vtbi=vtbi or amounts.volume,
+        duration=used_duration,
+        also=also,
+        weight=Weight(weight.quantity, weight_at, request.weight_is_dosing_weight) if weight is not None else None,
+        weight_field=request.weight.number.field,
+        height=height,
+        body_surface_area=surface,
+        status=request.status.text,
+        intent=request.intent.text,
+        do_not_perform=request.do_not_perform.text,
+        verification=request.verification,
+        as_needed=give.as_needed.text,
+        readings=tuple(reader.readings),
+        findings=(*request.findings, *reader.findings),
+    )
+
+
+def _patient_ids(request: OrderRequest, reader: Reader) -> tuple[PatientId, ...]:
+    """PID-3 or the subject: ids with their authority. An identity marked unknown names nobody (9031)."""
+    unknown = request.patient.identity_unknown
+    if unknown.text.upper() in ("Y", "TRUE"):
+        reader.against(PivError.PATIENT_ID_INVALID, unknown.field, "the sender marks the patient's identity as unknown")
+        return ()
+    ids = []
+    for identifier in request.patient.ids:
+        if identifier.value:
+            ids.append(PatientId(identifier.value.text, identifier.authority))
+            reader.read("patient", identifier.value, str(ids[-1]))
+    if not ids:
+        field = request.patient.ids[0].value.field if request.patient.ids else "patient id"
+        reader.against(PivError.PATIENT_ID_INVALID, field, "the order names no patient id")
+    return tuple(ids)
+
+
+def _birth_date(request: OrderRequest, reader: Reader) -> date | None:
+    birth = request.patient.birth_date
+    if not birth:
+        return None
+    try:
+        return read_date(birth.text)
+    except NotATime as fault:
+        reader.findings.append(Finding.note(birth.field, f"birth date not read: {fault.reason}"))
+        return None
+
+
+def _amounts(give: GiveAsSent, reader: Reader) -> Amounts:
+    """Sorts what was sent into rate, dose rate, dose, volume and time by dimension, never by the field it stood in."""
+    amounts = Amounts()
+    for amount in give.amounts:
+        given = reader.amount("rate or dose", amount, _may_be_ordered, "a rate, dose rate, dose or volume")
+        if given is not None:
+            amounts.sort(given)
+    for ratio in give.ratios:
+        _sort_ratio(ratio, amounts, reader)
+    if give.rate_range is not None:
+        low, high = give.rate_range
+        reader.readings.append(
+            Reading("range", low.number.field, f"{low.number.text} to {high.number.text}", "a titration window, no start rate")
+        )
+        amounts.has_range = True
+    return amounts
+
+
+def _may_be_ordered(unit: Unit) -> bool:
+    return unit.is_flow or unit.is_dose_rate or unit.is_dose or unit.is_volume or unit.is_time
+
+
+def _sort_ratio(ratio: RatioAsSent, amounts: Amounts, reader: Reader) -> None:
+    """``102 mL / 1 h`` is a rate; ``1500 mg / 30 min`` is a dose over time; ``5 mg / 1 h`` is a rate, unless the dose itself is given beside it.
+
+    A denominator that is no time (``30 mL per 1 kg``) has no place on a pump and is refused.
+    """
+    part = reader.amount("rate (numerator)", ratio.numerator, lambda u: u.is_dose or u.is_volume, "an amount or a volume")
+    time = reader.amount("rate (denominator)", ratio.denominator, lambda u: u.is_time, "time")
+    if part is None or time is None:
+        if not ratio.numerator or not ratio.denominator:
+            reader.against(PivError.INVALID_PARAMETER, ratio.field, "a ratio needs an amount and a time")
+        return
+    if part.quantity.measure.is_dose and (time.quantity.value != 1 or any(dose.quantity == part.quantity for dose in amounts.doses)):
+        amounts.sort(part)
+        amounts.times.append(time)
+        return
+    unit = f"{part.quantity.unit}/{time.quantity.unit}"
+    if unit not in UCUM:  # such as kg/min: a dose unit that no rate is made of
+        reader.against(PivError.INVALID_UNITS, ratio.field, f"{unit} is not a unit of a rate or dose rate")
+        return
+    amounts.sort(Given(Quantity(part.quantity.value / time.quantity.value, unit), ratio.field, part.digits))
+
+
+def _duration(give: GiveAsSent, reader: Reader) -> Given | None:
+    """TQ1-13: one to three repetitions that add up; timing.repeat.duration: one."""
+    parts = [reader.amount("duration", part, lambda unit: unit.is_time, "time") for part in give.duration if part]
+    if not parts or any(part is None for part in parts):
+        return None
+    read = [part for part in parts if part is not None]
+    if len(read) == 1:
+        return read[0]
+    minutes = sum((part.quantity.to("min").value for part in read), Fraction(0))
+    total = Given(Quantity(minutes, "min"), read[0].field, read[-1].digits)
+    reader.readings.append(Reading("duration in all", read[0].field, " + ".join(str(part) for part in read), total))
+    return total
+
+
+def _container(give: GiveAsSent, reader: Reader) -> Container:
+    """Strength over volume (RXG-17/18 over RXG-23/24), or a ratio. A strength may itself be a concentration; then no volume is needed."""
+    strength = reader.amount("strength", give.strength, lambda u: u.is_dose or u.is_concentration, "an amount of drug")
+    volume = reader.amount("volume of the container", give.strength_volume, lambda unit: unit.is_volume, "volume")
+    field = give.strength.number.field or give.concentration.field
+    concentration: Quantity | None = None
+    amount: Given | None = None
+    if strength is not None and strength.quantity.measure.is_concentration:
+        concentration = per_ml(strength.quantity)
+    elif strength is not None and strength.quantity.measure.dimension.per_body:
+        reader.against(PivError.INVALID_UNITS, field, f"{strength.quantity.unit} is not the content of a container")
+    elif strength is not None:
+        amount = strength
+        if volume is not None:
+            concentration = Quantity(strength.quantity.value / volume.quantity.to("mL").value, f"{strength.quantity.unit}/mL")
+        elif not give.strength_volume:
+            where = give.strength_volume.number.field or "volume of the container"
+            reader.against(PivError.MISSING_PARAMETER, where, "a strength without the volume it is in gives no concentration")
+    if concentration is None and give.concentration:
+        concentration = _ratio_concentration(give.concentration, reader)
+        field = give.concentration.field
+    return Container(amount, volume, concentration, field)
+
+
+def _ratio_concentration(ratio: RatioAsSent, reader: Reader) -> Quantity | None:
+    amount = reader.amount("strength", ratio.numerator, lambda u: u.is_dose and not u.dimension.per_body, "an amount of drug")
+    volume = reader.amount("strength, per volume", ratio.denominator, lambda unit: unit.is_volume, "volume")
+    if amount is None or volume is None:
+        return None
+    return Quantity(amount.quantity.value / volume.quantity.to("mL").value, f"{amount.quantity.unit}/mL")
+
+
+def _component(ingredient: IngredientAsSent, reader: Reader) -> Component:
+    """One ingredient. Its strength is only read if it can be one of a drug in a volume: a base fluid's may be in any form and is not needed."""
+    probe = Reader(reader.spellings)
+    concentration = _ratio_concentration(ingredient.strength, probe) if ingredient.strength else None
+    for code in ingredient.codes:
+        reader.readings.append(Reading("ingredient", code.field, f"{code.code} ({code.system or 'no system'})", code.text))
+    reader.readings.extend(probe.readings)
+    return Component(ingredient.codes, concentration, ingredient.role, ingredient.field, tuple(probe.findings))
+
+
+def per_ml(concentration: Quantity) -> Quantity:
+    """g/L and the like as an amount per mL, the form in which concentrations are compared and shown."""
+    unit = concentration.measure
+    return concentration.to(f"{unit.amount_code}/mL")

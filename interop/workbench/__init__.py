@@ -1,0 +1,1 @@
+"""What analysts prove their mappings with: explain, and what runs it over many orders."""

@@ -1,0 +1,176 @@
+"""A case that is supposed, for orders that no real pump stands behind: a matching, idle channel, associated by a scan just made (D-29).
+
+Everything that is supposed is said aloud in the case's assumptions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from interop.domain.case import Association, BedsideScan, Case
+from interop.domain.channel import Channel, ChannelState
+from interop.domain.delivery import Mode, Route
+from interop.domain.library import LibraryEntry, LibraryRef
+from interop.domain.order import Order
+from interop.domain.patient import PatientId
+from interop.domain.quantity import Quantity
+from interop.domain.release import LocationRule, PumpModel, Release
+from interop.domain.request import OrderRequest
+from interop.stages.map_to_library import map_to_library
+from interop.stages.normalise import normalise
+
+SCANNED_BEFORE = timedelta(seconds=10)
+
+
+class CannotSuppose(ValueError):
+    """What was asked for is not in the site: a care area or pump model that it does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller fixed; empty or None is left to be supposed."""
+
+    at: datetime | None = None
+    care_area: str = ""
+    library: str = ""
+    pump_model: str = ""
+    pump_weight: Quantity | None = None
+
+
+def suppose(request: OrderRequest, release: Release, wishes: Wishes, said_before: tuple[str, ...] = ()) -> tuple[Case, datetime]:
+    """The case and the time to plan at.
+
+    Raises: CannotSuppose.
+    """
+    order = normalise(request, release)
+    said: list[str] = list(said_before)
+    now = _at(order, request, wishes, said)
+    mode = order.mode or _mode_of_the_drug(order, release)
+    model = _model(release, wishes, mode, said)
+    if mode not in model.channels:
+        mode = next(iter(model.channels))
+    care_area = _care_area(order, release, wishes, model, mode, said)
+    channel = _channel(order, release, wishes, model, mode, care_area, now)
+    entry = map_to_library(order, _case(order, release, channel, now, ())).entry
+    if entry is not None and entry.route is Route.EPIDURAL:
+        said.append("the channel is an epidural one")
+    if order.pump_id:
+        said.append(f"{channel.name} is an idle {mode.value} channel of a {model.title}, set to {care_area}, its report and clock good")
+    else:
+        said.append(f"an idle {mode.value} channel of a {model.title}, set to {care_area}, its report and clock good")
+    said.append(f"the pump has library {channel.library}" if channel.library is not None else "the pump's library is unknown")
+    if wishes.pump_weight is None:
+        said.append("no weight is entered on the pump")
+    else:
+        said.append(f"the pump's weight is {wishes.pump_weight}")
+    if order.bedside:
+        said.append("patient, order and channel are associated by the scan that made this request")
+    else:
+        said.append("the order was scanned at the bedside 10 s before, by a clinician of their own identity")
+    return _case(order, release, channel, now, tuple(said)), now
+
+
+def _at(order: Order, request: OrderRequest, wishes: Wishes, said: list[str]) -> datetime:
+    """D-29: as given, else 10 s after the clinician asked; an order without a bedside moment is taken at the time it was written."""
+    if wishes.at is not None:
+        return wishes.at
+    moment = order.requested_at or order.sent_at
+    if moment is None:
+        raise CannotSuppose("the order says no time that can be read: give one with --at")
+    what = "the clinician asked (ORC-9)" if order.requested_at is not None else f"the message was sent ({request.sent_at.field})"
+    said.append(f"it is {(moment + SCANNED_BEFORE).isoformat()}, 10 s after {what}")
+    return moment + SCANNED_BEFORE
+
+
+def _mode_of_the_drug(order: Order, release: Release) -> Mode:
+    """The one kind of pump that the library has this drug for; a volumetric pump where that does not decide."""
+    drugs = {row.drug for code in order.codes if (row := release.formulary.get((code.system, code.code))) is not None}
+    modes = {entry.mode for drug in drugs for entry in release.library.by_drug.get(drug, ())}
+    return modes.pop() if len(modes) == 1 else Mode.LVP
+
+
+def _model(release: Release, wishes: Wishes, mode: Mode, said: list[str]) -> PumpModel:
+    if wishes.pump_model:
+        if wishes.pump_model not in release.pump_models:
+            raise CannotSuppose(f"no pump model {wishes.pump_model!r}; this site has {', '.join(sorted(release.pump_models))}")
+        return release.pump_models[wishes.pump_model]
+    fitting = [model for model in release.pump_models.values() if mode in model.channels]
+    if not fitting:
+        raise CannotSuppose(f"this site has no pump model with a {mode.value} channel")
+    if len(fitting) > 1:
+        said.append(f"pump model {fitting[0].key} of {', '.join(model.key for model in fitting)}")
+    return fitting[0]
+
+
+def _care_area(order: Order, release: Release, wishes: Wishes, model: PumpModel, mode: Mode, said: list[str]) -> str:
+    """The one given; else the first of the site's in which one entry fits, best where the patient's location allows it."""
+    if wishes.care_area:
+        if wishes.care_area not in release.care_areas:
+            raise CannotSuppose(f"no care area {wishes.care_area!r}; this site has {', '.join(release.care_areas)}")
+        return wishes.care_area
+    at = datetime.fromisoformat("2000-01-01T00:00:00+00:00")  # a match does not look at the time
+
+    def fits(area: str) -> bool:
+        channel = _channel(order, release, wishes, model, mode, area, at)
+        return map_to_library(order, _case(order, release, channel, at, ())).entry is not None
+
+    def usable(area: str) -> bool:
+        return not order.location or release.locations.get((order.location, area)) is LocationRule.ALLOWED
+
+    fitting = [area for area in release.care_areas if fits(area)]
+    usable_first = [area for area in fitting if usable(area)] or fitting
+    if not usable_first:
+        chosen = next((area for area in release.care_areas if _has_the_drug(order, release, area)), next(iter(release.care_areas)))
+        said.append(f"the pump is set to {chosen}; no care area has an entry that fits")
+        return chosen
+    others = [area for area in fitting if area != usable_first[0]]
+    also = f" (it would also fit in {', '.join(others)})" if others else ""
+    said.append(f"the pump is set to {usable_first[0]}{also}")
+    return usable_first[0]
+
+
+def _has_the_drug(order: Order, release: Release, area: str) -> bool:
+    drugs = {row.drug for code in order.codes if (row := release.formulary.get((code.system, code.code))) is not None}
+    return any(entry.care_area == area for drug in drugs for entry in release.library.by_drug.get(drug, ()))
+
+
+def _channel(order: Order, release: Release, wishes: Wishes, model: PumpModel, mode: Mode, care_area: str, now: datetime) -> Channel:
+    return Channel(
+        pump_id=order.pump_id or "(any)",
+        channel_id=order.channel_id if order.pump_id else "A",
+        model=model.key,
+        mode=mode,
+        state=ChannelState.IDLE,
+        library=_library(release, wishes),
+        care_area=care_area,
+        reported_at=now,
+        patient=order.patient_ids[0] if order.patient_ids else None,
+        weight=wishes.pump_weight,
+        is_epidural=_is_epidural(order, release, mode, care_area),
+        manufacturer=order.manufacturer,
+    )
+
+
+def _is_epidural(order: Order, release: Release, mode: Mode, care_area: str) -> bool:
+    """A matching channel: epidural if all that the library has for this drug, mode and area is."""
+    drugs = {row.drug for code in order.codes if (row := release.formulary.get((code.system, code.code))) is not None}
+    entries: list[LibraryEntry] = [entry for drug in drugs for entry in release.library.by_drug.get(drug, ())]
+    here = [entry for entry in entries if entry.mode is mode and entry.care_area == care_area]
+    return bool(here) and all(entry.route is Route.EPIDURAL for entry in here)
+
+
+def _library(release: Release, wishes: Wishes) -> LibraryRef | None:
+    """The site's own, or one that the pump is said to have: by version, or by the first characters of its hash."""
+    ours = release.library.ref
+    if not wishes.library or wishes.library == ours.version or (len(wishes.library) >= 8 and ours.hash.startswith(wishes.library)):
+        return ours
+    return LibraryRef(ours.id, wishes.library, "?")
+
+
+def _case(order: Order, release: Release, channel: Channel, now: datetime, assumptions: tuple[str, ...]) -> Case:
+    patient = order.patient_ids[0] if order.patient_ids else PatientId("(none)", "")
+    scanned = now - SCANNED_BEFORE
+    scan = None
+    if not order.bedside:
+        scan = BedsideScan("(supposed)", scanned, "(clinician at the bedside)", patient, channel.pump_id, channel.channel_id)
+    association = Association(patient, order.placer_order_number, channel.pump_id, channel.channel_id, scanned)
+    return Case(release=release, channel=channel, association=association, scan=scan, assumptions=assumptions)
