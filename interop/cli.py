@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("file", metavar="FILE", help="an HL7 v2 message or a FHIR resource; - reads standard input")
     _site_option(explain)
     explain.add_argument("--sender", default="", metavar="PROFILE", help="read it through this sender profile of the site")
-    explain.add_argument("--at", default="", metavar="TIME", help="plan for this time, ISO 8601 with offset (default: ORC-9 plus 10 s)")
+    explain.add_argument("--at", default="", metavar="TIME", help="plan for this time, ISO 8601 with offset (default: ORC-9 plus 10 s; for an order without one, now)")
     explain.add_argument("--care-area", default="", metavar="AREA", help="care area selected on the pump (default: one that fits)")
     explain.add_argument("--library", default="", metavar="VERSION", help="library version the pump reports (default: the site's)")
     explain.add_argument("--pump-model", default="", metavar="MODEL", help="pump model (default: the first that fits)")
@@ -131,7 +131,8 @@ def _explain(arguments: argparse.Namespace) -> int:
         else:
             _say("\n".join([order.what, *explain.finding_lines(order.finding), "  NOT OFFERED: 1 reason"]))
         return REFUSED
-    wishes = supposed.Wishes(at, arguments.care_area, arguments.library, arguments.pump_model, weight)
+    today = datetime.now().astimezone().replace(microsecond=0)
+    wishes = supposed.Wishes(at, today, arguments.care_area, arguments.library, arguments.pump_model, weight)
     try:
         case, now = supposed.suppose(order.request, loaded.release, wishes, order.assumptions)
     except supposed.CannotSuppose as fault:

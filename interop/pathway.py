@@ -17,7 +17,7 @@ from interop.domain.plan import Match, Plan
 from interop.domain.request import OrderRequest
 from interop.stages.checks import not_finished, run_checks
 from interop.stages.map_to_library import map_to_library
-from interop.stages.normalise import normalise
+from interop.stages.normalise import normalise, not_understood
 from interop.stages.offer import make_plan
 
 
@@ -26,14 +26,22 @@ def plan(request: OrderRequest, case: Case, now: datetime) -> Plan:
 
     Never raises for what is in the request or the case: every reason against the order is a finding of the plan. ``now`` carries an offset.
     """
-    order = normalise(request, case.release)  # as sent → as understood
+    order = _understood(request, case)  # as sent → as understood
     match = _matched(order, case)  # → one entry of the library on that pump, rounded to its steps
     findings = [*order.findings, *match.findings, *run_checks(order, match, case, now)]  # every reason not to
     return make_plan(order, match, findings, case, now)  # → an offer for one channel, or none
 
 
+def _understood(request: OrderRequest, case: Case) -> Order:
+    """A fault in the reading refuses like a fault in a check: what could not be finished is not offered (SR-29)."""
+    try:
+        return normalise(request, case.release)
+    except Exception as fault:
+        return not_understood(request, not_finished("normalise", fault))
+
+
 def _matched(order: Order, case: Case) -> Match:
-    """A fault in the match refuses like a fault in a check: what could not be finished is not offered (SR-29)."""
+    """As above, for the match."""
     try:
         return map_to_library(order, case)
     except Exception as fault:

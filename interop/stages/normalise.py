@@ -311,3 +311,46 @@ def per_ml(concentration: Quantity) -> Quantity:
     """g/L and the like as an amount per mL, the form in which concentrations are compared and shown."""
     unit = concentration.measure
     return concentration.to(f"{unit.amount_code}/mL")
+
+
+def not_understood(request: OrderRequest, reason: Finding) -> Order:
+    """An order of which nothing is understood but who sent it, so that the plan can still say why (SR-29)."""
+    return Order(
+        sender=request.sender,
+        system_group=request.system_group,
+        message_kind=request.message_kind,
+        kind=None,
+        purpose=request.purpose,
+        placer_order_number=request.placer_order_number.value.text,
+        patient_ids=(),
+        birth_date=None,
+        location="",
+        pump_id="",
+        channel_id="",
+        manufacturer="",
+        requested_by="",
+        requested_at=None,
+        sent_at=None,
+        bedside=request.bedside,
+        codes=(),
+        components=(),
+        therapy="",
+        route=None,
+        mode=None,
+        regimen=None,
+        container=Container(),
+        vtbi=None,
+        duration=None,
+        also=(),
+        weight=None,
+        weight_field="",
+        height=None,
+        body_surface_area=None,
+        status=request.status.text,
+        intent=request.intent.text,
+        do_not_perform=request.do_not_perform.text,
+        verification=request.verification,
+        as_needed="",
+        readings=(),
+        findings=(*request.findings, reason),
+    )

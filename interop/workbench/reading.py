@@ -10,6 +10,7 @@ from interop.domain.release import Release
 from interop.domain.request import OrderRequest
 from interop.domain.sender import Format, SenderProfile
 from interop.wire.hl7v2 import er7, profile, rgv
+from interop.wire.hl7v2.kind import MessageKind, event_of
 
 FRAME_START, FRAME_END = b"\x0b", b"\x1c"
 
@@ -59,13 +60,18 @@ def _read_hl7(data: bytes, release: Release, sender: str) -> ReadOrder | NotAnOr
     except er7.Unreadable as fault:
         raise Unreadable(str(fault)) from fault
     kind = rgv.kind_of(message)
-    if not kind.is_order:
-        return NotAnOrder(kind.what, kind.finding())
+    code, event = event_of(message)
+    what = f"{code}^{event}, {kind.value}" if event else f"{code or 'a message without a type'}, {kind.value}"
+    if kind is MessageKind.PHARMACY_ORDER:
+        text = f"{what}: it has no bedside moment and names no pump; orders of this kind are not planned here yet"
+        return NotAnOrder(what, Finding.against(Sub.KIND_NOT_PLANNED, "MSH-9", text))
+    if kind is not MessageKind.INFUSION_ORDER:
+        return NotAnOrder(what, Finding.against(Sub.NOT_AN_ORDER, "MSH-9", f"{what}, orders nothing"))
     chosen, supposed, findings = _hl7_profile(message, release, sender)
     request = rgv.read_rgv(message, chosen)
     if findings:
         request = replace(request, findings=(*findings, *request.findings))
-    return ReadOrder(kind.what, request, chosen, supposed)
+    return ReadOrder(what, request, chosen, supposed)
 
 
 def _hl7_profile(message: er7.Message, release: Release, sender: str) -> tuple[SenderProfile, tuple[str, ...], tuple[Finding, ...]]:
@@ -84,18 +90,18 @@ def _hl7_profile(message: er7.Message, release: Release, sender: str) -> tuple[S
 
 
 def _read_fhir(data: bytes, release: Release, sender: str) -> ReadOrder | NotAnOrder:
-    from interop.wire.fhir import json, medication_request, validate, version
+    from interop.wire.fhir import json, kinds, medication_request, version
 
     try:
         resource = json.read(data)
     except json.Unreadable as fault:
         raise Unreadable(str(fault)) from fault
-    kind = medication_request.kind_of(resource)
-    if not kind.is_order:
-        return NotAnOrder(kind.what, kind.finding())
-    other = version.refusal(resource)
+    what = kinds.kind_of(resource)
+    if resource.get("resourceType") != "MedicationRequest":
+        return NotAnOrder(what, Finding.against(Sub.NOT_AN_ORDER, "resourceType", f"this is {what}"))
+    other = version.wrong_version(resource)
     if other is not None:
-        return NotAnOrder(kind.what, other)
+        return NotAnOrder(what, other.finding())
     profiles = [each for each in release.senders.values() if each.format is Format.FHIR_R4]
     if sender:
         chosen, supposed = _named(profiles, sender), (f"sent by {sender}, as asked",)
@@ -104,9 +110,7 @@ def _read_fhir(data: bytes, release: Release, sender: str) -> ReadOrder | NotAnO
     else:
         names = ", ".join(each.name for each in profiles) or "none"
         raise LookupError(f"a resource does not say who sent it: name the profile with --sender (this site has {names})")
-    request = medication_request.read_medication_request(resource, chosen)
-    findings = validate.findings(resource)
-    return ReadOrder(kind.what, replace(request, findings=(*findings, *request.findings)), chosen, supposed)
+    return ReadOrder(what, medication_request.read_medication_request(resource, chosen), chosen, supposed)
 
 
 def _named(profiles: list[SenderProfile], name: str) -> SenderProfile:

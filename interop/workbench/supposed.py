@@ -27,9 +27,10 @@ class CannotSuppose(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the caller fixed; empty or None is left to be supposed."""
+    """What the caller fixed; empty or None is left to be supposed. ``today`` is the time of an order that says none (a FHIR order has no bedside moment)."""
 
     at: datetime | None = None
+    today: datetime | None = None
     care_area: str = ""
     library: str = ""
     pump_model: str = ""
@@ -70,10 +71,13 @@ def suppose(request: OrderRequest, release: Release, wishes: Wishes, said_before
 
 
 def _at(order: Order, request: OrderRequest, wishes: Wishes, said: list[str]) -> datetime:
-    """D-29: as given, else 10 s after the clinician asked; an order without a bedside moment is taken at the time it was written."""
+    """D-29: as given, else 10 s after the clinician asked; an order without a bedside moment is taken to be scanned today."""
     if wishes.at is not None:
         return wishes.at
     moment = order.requested_at or order.sent_at
+    if moment is None and wishes.today is not None:
+        said.append(f"it is now, {wishes.today.isoformat()}: the order itself has no bedside moment")
+        return wishes.today
     if moment is None:
         raise CannotSuppose("the order says no time that can be read: give one with --at")
     what = "the clinician asked (ORC-9)" if order.requested_at is not None else f"the message was sent ({request.sent_at.field})"
