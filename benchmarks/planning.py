@@ -30,7 +30,7 @@ GOLDEN = ROOT / "tests" / "golden" / "rgv"
 
 def the_order() -> bytes:
     """The golden dopamine order: weight-based, in its own units, with everything that PCD-03 lets it say."""
-    return next(path for path in sorted(GOLDEN.glob("*dose*rate*.hl7"))).read_bytes()
+    return next(path for path in sorted(GOLDEN.glob("lvp-dose-rate.hl7"))).read_bytes()
 
 
 def bare_arithmetic() -> Fraction:
@@ -98,6 +98,8 @@ def a_large_site(folder: Path, entries: int) -> Path:
                 changed[head["tallman"]] = f"{row[head['tallman']]} {copy}"
                 for column in ("rxcui_ingredient", "rxcui_clinical_drug", "rxcui_clinical_name"):
                     changed[head[column]] = ""
+                for column in ("rxcui_ingredient_status", "rxcui_clinical_status"):
+                    changed[head[column]] = "UNVERIFIED"
                 changed[head["local_code"]] = f"{row[head['local_code']]}{copy:02d}"
                 rows[path].append(changed)
                 for other in local:
@@ -122,7 +124,7 @@ def a_large_site(folder: Path, entries: int) -> Path:
 def loaded(folder: Path) -> Release:
     result = load_site(folder)
     if result.release is None:
-        raise SystemExit("the generated site is unsound:\n" + "\n".join(str(fault) for fault in result.faults[:10]))
+        raise SystemExit("the generated site is unsound:\n" + "\n".join(str(fault) for fault in result.errors[:10]))
     return result.release
 
 

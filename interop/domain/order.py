@@ -186,12 +186,13 @@ class Reading:
     what: str
     field: str
     as_sent: str
-    meaning: "Given | str"
+    meaning: "Given | datetime | str"
     how: str = ""
 
     @property
     def understood(self) -> str:
-        return f"{self.meaning}, by {self.how}" if self.how else str(self.meaning)
+        meaning = self.meaning.isoformat() if isinstance(self.meaning, datetime) else str(self.meaning)
+        return f"{meaning}, by {self.how}" if self.how else meaning
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, total_ordering
+from functools import cache, lru_cache, total_ordering
 
 from interop.domain.ucum import UCUM, Dimension, Unit
 
@@ -26,6 +26,7 @@ class UnitMismatch(TypeError):
         self.ours, self.theirs = ours, theirs
 
 
+@lru_cache(maxsize=4096)
 def exact(text: str) -> Fraction:
     """The number that a machine's text says, exactly (``85.0`` and ``.21`` are read; D-16).
 

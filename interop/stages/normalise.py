@@ -80,11 +80,11 @@ class Reader:
         except NotATime as fault:
             self.against(PivError.INVALID_PARAMETER, value.field, fault.reason)
             return None
-        self.read(what, value, instant.isoformat())
+        self.readings.append(Reading(what, value.field, value.text, instant))
         return instant
 
     def read(self, what: str, value: AsSent, understood: str = "") -> None:
-        if value:
+        if value.text:
             self.readings.append(Reading(what, value.field, value.text, understood or value.text))
 
 

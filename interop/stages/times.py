@@ -5,6 +5,7 @@ An IHE message must carry the offset; a time without one is refused unless the s
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 DTM = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(?:(\d{2})(?:\.\d{1,4})?)?([+-]\d{4})?", re.ASCII)
 DATE_TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
@@ -21,6 +22,7 @@ class NotATime(ValueError):
         self.reason = reason
 
 
+@lru_cache(maxsize=64)
 def zone_of(offset: str) -> timezone:
     """``-0600``, ``-06:00`` or ``Z``. ``-0000`` means UTC with the local offset unknown (ISO 8601 as HL7 uses it).
 

@@ -82,7 +82,8 @@ def _limited(program: Program) -> Iterator[tuple[str, Quantity, Quantity]]:
 def _judge(entry: LibraryEntry, what: str, limits: Limits, asked: Quantity, runs: Quantity) -> Iterator[Finding]:
     """Both values count: rounding may neither carry a dose over a limit nor back under it (SR-25, SR-30). The graver verdict is said."""
     try:
-        by_asked, by_runs = limits.judge(asked), limits.judge(runs)
+        by_asked = limits.judge(asked)
+        by_runs = by_asked if runs == asked else limits.judge(runs)
     except UnitMismatch as mismatch:
         yield Finding.against(PivError.DOSE_UNITS_DIFFER, what, str(mismatch))
         return

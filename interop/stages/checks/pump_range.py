@@ -29,7 +29,7 @@ def rounding_is_small(facts: Facts) -> Iterator[Finding]:
     if program is None:
         return
     for what, rounded in (("rate", program.rate), ("volume to be infused", program.vtbi)):
-        if rounded is None:
+        if rounded is None or rounded.set.value == rounded.asked.value:
             continue
         if abs(rounded.set.value - rounded.asked.value) > rounded.step:
             yield Finding.against(Sub.ROUNDING, what, f"{what} {rounded.asked} would become {rounded.set}: more than one step")
@@ -58,9 +58,9 @@ def the_container_holds_it(facts: Facts) -> Iterator[Finding]:
 
 
 def _range(what: str, rounded: Rounded, low: Quantity, high: Quantity, model: str) -> Iterator[Finding]:
-    if rounded.asked > high or rounded.set > high:
+    if max(rounded.asked.value, rounded.set.value) > high.to(rounded.set.unit).value:
         text = f"{what} {rounded.asked} is above what {model} can run ({high})"
         yield Finding.against(PivError.ABOVE_MAXIMUM, what, text)
-    elif rounded.asked < low or rounded.set < low:
+    elif min(rounded.asked.value, rounded.set.value) < low.to(rounded.set.unit).value:
         text = f"{what} {rounded.asked} is below what {model} can run ({low})"
         yield Finding.against(PivError.OUT_OF_RANGE, what, text)
