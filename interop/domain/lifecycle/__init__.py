@@ -1,0 +1,1 @@
+"""The three tables: which event moves which state to which. Drawn in docs/lifecycle.md from themselves."""

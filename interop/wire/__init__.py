@@ -1,0 +1,1 @@
+"""Bytes to nouns and back, without I/O; the packages here do not import each other."""

@@ -1,0 +1,390 @@
+"""A lazy tokenizer of HL7 v2 messages in ER7 (HL7 v2.9, sections 2.5 to 2.7): the raw bytes are the truth, a part is split when it is asked for.
+
+``Message.parse`` finds the delimiters, the character set and the segments, and refuses what it cannot carry unchanged; its errors are the
+tree of ``er7_errors``. What the segments mean, and which must be there, is the business of the module that reads the message.
+
+    rxg = message.first("RXG")
+    rxg.text(15)                    "10"                     the field
+    rxg.text(16, component=2)       "ug/kg/min"              one component of it
+    rxg.place(16, component=2)      "RXG-16.2"               what a finding names
+    [pid.text(3, 1, repetition=n) for n in pid.repetitions(3)]
+
+A path that leaves a level out means "the only one there". Where the message holds more (``5~10`` in RXG-15 read as ``text(15)``), the text is
+all of it, delimiters included and escapes as sent: no second dose is dropped in silence, and no reader of numbers takes ``5~10`` for one.
+Delimiters that end a value (``5^^``) add nothing to it. Reading beyond what is there is ``None``, never an IndexError.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+from interop.wire.hl7v2.charset import ASCII, Charset, charset_named
+from interop.wire.hl7v2.er7_errors import Er7Error, Reason, Unreadable, Unwritable
+from interop.wire.hl7v2.escapes import NULL_AS_SENT, Delimiters, unescape
+
+__all__ = ["Er7Error", "Message", "Presence", "Reason", "Segment", "Unreadable", "Unwritable", "Value"]
+
+MAX_BYTES: Final = 256 * 1024
+MAX_SEGMENTS: Final = 2000
+
+# Segments whose second field is the encoding characters: one starts a message (MSH), a batch (BHS) or a file (FHS).
+HEADERS: Final = frozenset({"MSH", "BHS", "FHS"})
+
+# ER7 holds printable characters and the ends of its segments: no tab, no NUL, and no byte that frames a message in MLLP.
+_CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x0A, 0x0D})
+_CONTROL_BYTE = re.compile(rb"[" + re.escape(_CONTROL_BYTES) + rb"]")
+_C1_CONTROL = re.compile("[\x80-\x9f]")
+
+
+class Presence(Enum):
+    """What stood at a place. HL7: absent and empty say nothing, null says "there is none"."""
+
+    ABSENT = "absent"  # the segment, or the level above, ends before it
+    EMPTY = "empty"  # nothing between its delimiters
+    NULL = "null"  # two quotes
+    VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """All that can be said of one place in a message.
+
+    Attributes:
+        place: ``OBX[2]-5``.
+        presence: absent, empty, null or a value.
+        sent: the characters as sent, escapes and all; None when absent.
+        text: what ``Segment.text`` gives for the same path.
+        unknown_escapes: the escape sequences that are in ``text`` as they were sent, since they cannot be decoded.
+        compound: there is more than one part below the path, so ``text`` is ``sent``.
+        truncated: it ends with the message's truncation character, so its sender has cut it off (HL7 v2.7 and later).
+    """
+
+    place: str
+    presence: Presence
+    sent: str | None
+    text: str | None
+    unknown_escapes: tuple[str, ...] = ()
+    compound: bool = False
+    truncated: bool = False
+
+
+class _Manner:
+    """How one message is written: what its segments share."""
+
+    __slots__ = ("charset", "delimiters", "recurring")
+
+    def __init__(self, delimiters: Delimiters, charset: Charset) -> None:
+        self.delimiters = delimiters
+        self.charset = charset
+        self.recurring: set[str] = set()  # names of segments that occur more than once
+
+
+class Segment:
+    """One segment; falsy when the message has none of that name at that occurrence, and then everything in it is absent.
+
+    Attributes:
+        name: ``RXG``.
+        occurrence: which of the segments of that name it is, from 1.
+        number: which segment of the message it is, from 1; 0 when absent.
+        sent: the line as sent, without its end; None when absent.
+    """
+
+    __slots__ = ("_fields", "_manner", "_splits", "name", "number", "occurrence", "sent")
+
+    def __init__(self, manner: _Manner, name: str, occurrence: int, number: int, sent: str | None) -> None:
+        self.name = name
+        self.occurrence = occurrence
+        self.number = number
+        self.sent = sent
+        self._manner = manner
+        self._fields: list[str] | None = None
+        self._splits: dict[tuple[int, ...], list[str]] = {}
+
+    def __bool__(self) -> bool:
+        return self.sent is not None
+
+    def __repr__(self) -> str:
+        return f"<Segment {self.place()}>"  # not its content, which may name a patient
+
+    @property
+    def fields(self) -> range:
+        """The numbers of the fields that were sent, from 1; MSH-1 is the field separator and MSH-2 the encoding characters."""
+        return range(1, len(self._split_fields()))
+
+    def repetitions(self, field: int) -> range:
+        """The numbers of the repetitions that ``field`` holds, from 1; none when it is absent or empty."""
+        sent = self.raw(field)
+        delimiters = self._manner.delimiters
+        if sent is None or self._is_delimiters(field):
+            return range(1, 1 + (sent is not None))
+        held = sent.rstrip(delimiters.inner)
+        more = held.count(delimiters.repetition) if delimiters.repetition else 0
+        return range(1, 2 + more) if held else range(1, 1)
+
+    def text(
+        self, field: int, component: int | None = None, subcomponent: int | None = None, *, repetition: int | None = None
+    ) -> str | None:
+        """The text at a path, its escapes decoded: None when absent, empty when empty, two quotes when null.
+
+        An escape that cannot be decoded stays in the text; ``value`` lists it. See the module for a level that is left out.
+
+        Raises: ValueError: a number below 1, or a subcomponent without its component (a mistake of the caller, whatever the message).
+        """
+        sent, leaf = self._find(field, component, subcomponent, repetition)
+        if leaf is None:
+            return sent
+        mark = self._manner.delimiters.escape
+        if mark is None or mark not in leaf or self._is_delimiters(field):
+            return leaf
+        return unescape(leaf, self._manner.delimiters, self._manner.charset).text
+
+    def raw(
+        self, field: int, component: int | None = None, subcomponent: int | None = None, *, repetition: int | None = None
+    ) -> str | None:
+        """The characters at a path as sent, escapes and delimiters and all; None when absent. Raises as ``text`` does."""
+        return self._find(field, component, subcomponent, repetition)[0]
+
+    def value(self, field: int, component: int | None = None, subcomponent: int | None = None, *, repetition: int | None = None) -> Value:
+        """All that can be said of a path. Raises as ``text`` does."""
+        sent, leaf = self._find(field, component, subcomponent, repetition)
+        place = self.place(field, component, subcomponent, repetition=repetition)
+        if sent is None:
+            return Value(place, Presence.ABSENT, None, None)
+        if leaf is None:
+            return Value(place, Presence.VALUE, sent, sent, compound=True)
+        if not leaf:
+            return Value(place, Presence.EMPTY, sent, leaf)
+        if leaf == NULL_AS_SENT:
+            return Value(place, Presence.NULL, sent, leaf)
+        if self._is_delimiters(field):
+            return Value(place, Presence.VALUE, sent, leaf)
+        delimiters = self._manner.delimiters
+        text, unknown = unescape(leaf, delimiters, self._manner.charset)
+        truncated = delimiters.truncation is not None and leaf.endswith(delimiters.truncation)
+        return Value(place, Presence.VALUE, sent, text, unknown, truncated=truncated)
+
+    def place(
+        self, field: int | None = None, component: int | None = None, subcomponent: int | None = None, *, repetition: int | None = None
+    ) -> str:
+        """The name of a place for findings: ``RXG-15``, ``OBX[2]-5``, ``PID-3(2).4``; numbers that only repeat "the only one" are left out."""
+        several = self.occurrence > 1 or self.name in self._manner.recurring
+        name = f"{self.name}[{self.occurrence}]" if several else self.name
+        if field is None:
+            return name
+        name = f"{name}-{field}"
+        if repetition is not None and (repetition > 1 or len(self.repetitions(field)) > 1):
+            name = f"{name}({repetition})"
+        return ".".join([name, *(str(number) for number in (component, subcomponent) if number is not None)])
+
+    def _split_fields(self) -> list[str]:
+        fields = self._fields
+        if fields is None:
+            delimiter = self._manner.delimiters.field
+            fields = [] if self.sent is None else self.sent.split(delimiter)
+            if fields and self.name == "MSH":
+                fields.insert(1, delimiter)
+            self._fields = fields
+        return fields
+
+    def _is_delimiters(self, field: int) -> bool:
+        """MSH-1 and MSH-2 are delimiters, so nothing in them delimits."""
+        return field <= 2 and self.name == "MSH"
+
+    def _find(self, field: int, component: int | None, subcomponent: int | None, repetition: int | None) -> tuple[str | None, str | None]:
+        """What was sent at a path; and the one leaf that it is, or None when it is absent or holds several."""
+        if field < 1 or (component is not None and component < 1) or (repetition is not None and repetition < 1):
+            raise ValueError("HL7 counts fields, repetitions and components from 1")
+        if subcomponent is not None and (component is None or subcomponent < 1):
+            raise ValueError("a subcomponent is counted from 1 within its component")
+        fields = self._split_fields()
+        if field >= len(fields):
+            return None, None
+        sent: str | None = fields[field]
+        if self._is_delimiters(field):
+            return (sent, sent) if {repetition, component, subcomponent} <= {None, 1} else (None, None)
+        delimiters = self._manner.delimiters
+        part = sent
+        if repetition is not None:
+            part = sent = self._part((field,), sent, delimiters.repetition, repetition)
+        elif delimiters.repetition is not None and delimiters.repetition in fields[field]:
+            if delimiters.repetition in fields[field].rstrip(delimiters.inner):
+                return sent, None
+            part = self._part((field,), sent, delimiters.repetition, 1)
+        if component is None:
+            return sent, _only_leaf(part, delimiters)
+        part = self._part((field, repetition or 1), part, delimiters.component, component)
+        if subcomponent is None:
+            return part, _only_leaf(part, delimiters)
+        part = self._part((field, repetition or 1, component), part, delimiters.subcomponent, subcomponent)
+        return part, part
+
+    def _part(self, path: tuple[int, ...], whole: str | None, delimiter: str | None, number: int) -> str | None:
+        """Part ``number`` of ``whole``, which stands at ``path``. Each whole is split once, so that reading all its parts stays linear."""
+        if whole is None or delimiter is None or delimiter not in whole:
+            return whole if number == 1 else None
+        parts = self._splits.get(path)
+        if parts is None:
+            parts = self._splits[path] = whole.split(delimiter)
+        return parts[number - 1] if number <= len(parts) else None
+
+
+def _only_leaf(part: str | None, delimiters: Delimiters) -> str | None:
+    """``part`` without the delimiters that end it, or None when it is absent or is still split by one."""
+    if part is None:
+        return None
+    if delimiters.component in part or (delimiters.subcomponent is not None and delimiters.subcomponent in part):
+        part = part.rstrip(delimiters.inner)
+        if delimiters.component in part or (delimiters.subcomponent is not None and delimiters.subcomponent in part):
+            return None
+    return part
+
+
+class Message:
+    """One message: its bytes, and its segments in the order they were sent.
+
+    Attributes:
+        raw: the bytes as they came; the truth, which is what is stored and hashed.
+        delimiters: from MSH-1 and MSH-2.
+        charset: from MSH-18.
+        segments: all segments, MSH first; iterating over the message is iterating over them.
+    """
+
+    __slots__ = ("_by_name", "_manner", "charset", "delimiters", "raw", "segments")
+
+    def __init__(self, raw: bytes, manner: _Manner, segments: tuple[Segment, ...], by_name: dict[str, list[Segment]]) -> None:
+        self.raw = raw
+        self.delimiters = manner.delimiters
+        self.charset = manner.charset
+        self.segments = segments
+        self._manner = manner
+        self._by_name = by_name
+
+    @classmethod
+    def parse(cls, data: bytes, *, max_bytes: int = MAX_BYTES, max_segments: int = MAX_SEGMENTS) -> "Message":
+        """The message in ``data``, which is all of it and nothing else: no MLLP frame, no batch.
+
+        Segments may end with CR, LF or CRLF, but all alike; the last may have no end, or blank lines after it.
+
+        Raises: Unreadable: with the reason and the place; nothing else, for any bytes.
+        """
+        if not data:
+            raise Unreadable(Reason.EMPTY, "message", "there are no bytes")
+        if len(data) > max_bytes:
+            raise Unreadable(Reason.TOO_LARGE, "message", f"{len(data)} bytes; at most {max_bytes} are read")
+        if not data.startswith(b"MSH"):
+            raise Unreadable(Reason.NO_HEADER, "line 1", "does not begin with MSH")
+        # translate passes a clean message several times faster than search, which is left to say where
+        if len(data.translate(None, _CONTROL_BYTES)) != len(data) and (control := _CONTROL_BYTE.search(data)):
+            detail = f"byte 0x{control[0][0]:02X} is a control character"
+            raise Unreadable(Reason.CONTROL_CHARACTER, _place_at(data, control.start()), detail)
+        delimiters, charset = _read_header(data)
+        lines = _split_lines(_decode(data, charset))
+        if len(lines) > max_segments:
+            raise Unreadable(Reason.TOO_MANY_SEGMENTS, "message", f"{len(lines)} segments; at most {max_segments} are read")
+        manner = _Manner(delimiters, charset)
+        named = _named_line(delimiters.field)
+        segments: list[Segment] = []
+        by_name: dict[str, list[Segment]] = {}
+        for number, line in enumerate(lines, 1):
+            if named.match(line) is None:
+                raise Unreadable(Reason.SEGMENT_NAME, f"line {number}", "does not begin with the name of a segment")
+            name = line[:3]
+            alike = by_name.setdefault(name, [])
+            if number > 1 and name in HEADERS:
+                raise Unreadable(Reason.SECOND_HEADER, f"line {number}", f"a second header, {name}, within one message")
+            if alike:
+                manner.recurring.add(name)
+            segment = Segment(manner, name, len(alike) + 1, number, line)
+            alike.append(segment)
+            segments.append(segment)
+        return cls(data, manner, tuple(segments), by_name)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.segments)
+
+    def __repr__(self) -> str:
+        return f"<Message of {len(self.segments)} segments>"  # not its content, which names a patient
+
+    def first(self, name: str) -> Segment:
+        """The first segment of that name; a falsy one, in which everything is absent, when there is none."""
+        return self.segment(name, 1)
+
+    def all(self, name: str) -> tuple[Segment, ...]:
+        """The segments of that name, in the order they were sent."""
+        return tuple(self._by_name.get(name, ()))
+
+    def segment(self, name: str, occurrence: int) -> Segment:
+        """The segment of that name at ``occurrence``, from 1; a falsy one, in which everything is absent, beyond the last.
+
+        Raises: ValueError: an occurrence below 1.
+        """
+        if occurrence < 1:
+            raise ValueError("HL7 counts occurrences from 1")
+        alike = self._by_name.get(name, ())
+        return alike[occurrence - 1] if occurrence <= len(alike) else Segment(self._manner, name, occurrence, 0, None)
+
+
+# Bounded, so that a peer which varies its field separator costs no memory.
+@lru_cache(maxsize=64)
+def _named_line(field: str) -> re.Pattern[str]:
+    return re.compile(rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|\Z)")
+
+
+def _read_header(data: bytes) -> tuple[Delimiters, Charset]:
+    """MSH-1, MSH-2 and the first repetition of MSH-18, read from bytes, since the character set is not yet known."""
+    header = data.split(b"\r", 1)[0].split(b"\n", 1)[0].decode("latin-1")
+    field = header[3:4]
+    fields = header[4:].split(field, 17) if field else [""]
+    delimiters = Delimiters.of(field, fields[0])
+    names = fields[16] if len(fields) > 16 else ""
+    first = names.split(delimiters.repetition, 1)[0] if delimiters.repetition else names
+    return delimiters, charset_named(unescape(first, delimiters, ASCII).text)
+
+
+def _decode(data: bytes, charset: Charset) -> str:
+    if data.isascii():
+        return data.decode("ascii")
+    try:
+        text = data.decode(charset.codec)
+    except UnicodeDecodeError as fault:
+        detail = f"byte 0x{data[fault.start]:02X} is no text in {charset.name}, the character set of MSH-18"
+        raise Unreadable(Reason.CHARSET_CONTRADICTED, _place_at(data, fault.start), detail) from None
+    control = _C1_CONTROL.search(text)
+    if control:
+        place = _place_at(data, len(text[: control.start()].encode(charset.codec)))
+        # The usual cause is Windows-1252 under the name of ISO 8859/1.
+        detail = f"0x{ord(control[0]):02X} is a control character in {charset.name}, the character set of MSH-18"
+        raise Unreadable(Reason.CHARSET_CONTRADICTED, place, detail)
+    return text
+
+
+def _split_lines(text: str) -> list[str]:
+    """The segments. Ends of two kinds are refused: a line feed in a field of a message of CRs would make a segment of the field's text."""
+    body = text.rstrip("\r\n")
+    if "\n" not in body:
+        return body.split("\r")
+    if "\r" not in body:
+        return body.split("\n")
+    lines = body.split("\r\n")
+    for number, line in enumerate(lines, 1):
+        if "\r" in line or "\n" in line:
+            raise Unreadable(Reason.MIXED_LINE_ENDS, f"line {number}", "CR, LF and CRLF end segments in one message")
+    return lines
+
+
+def _place_at(data: bytes, offset: int) -> str:
+    """The name of the field that holds byte ``offset``, for the error of a message that cannot be split as text."""
+    lines = data[:offset].replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")
+    line, field = lines[-1], data[3:4]
+    if not re.match(rb"[A-Z][A-Z0-9]{2}" + re.escape(field), line):
+        return f"line {len(lines)}"
+    name = line[:3]
+    start = name + field
+    occurrence = sum(other.startswith(start) for other in lines)
+    later = any(other.startswith(start) for other in re.split(rb"[\r\n]", data[offset:])[1:])
+    number = line.count(field) + (name == b"MSH")
+    several = f"[{occurrence}]" if occurrence > 1 or later else ""
+    return f"{name.decode('ascii')}{several}-{number}"
