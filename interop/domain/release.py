@@ -116,6 +116,15 @@ class SiteRules:
     silent_feed_blocks: bool = False  # D-27
 
 
+@dataclass(frozen=True, slots=True)
+class AgeBand:
+    """SR-34: what a patient younger than ``under_days`` may plausibly weigh; the bands of a site stand in rising order, the last one open (0)."""
+
+    under_days: int
+    min_weight: Quantity
+    max_weight: Quantity
+
+
 class LocationRule(Enum):
     """D-03: what the site's table says about a patient's location on a pump set to a care area."""
 
@@ -140,3 +149,4 @@ class Release:
     locations: Mapping[tuple[str, str], LocationRule]  # (patient location's unit, care area)
     emergency: tuple[EmergencyRule, ...]
     rules: SiteRules
+    weight_by_age: tuple[AgeBand, ...] = ()

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from interop.domain.case import PriorEffect
+from interop.domain.channel import ChannelState, Running
 from interop.domain.finding import Owner
+from interop.domain.quantity import Quantity
 from interop.domain.request import AsSent, CodeAsSent, ParameterAsSent, Purpose, VerificationAsSent, VerificationPolicy
-from tests.wards.ward import LOCAL, a_case, a_give, an_amount, an_order, codes_of, planned
+from tests.wards.ward import LOCAL, ORDER_NUMBER, a_case, a_channel, a_give, an_amount, an_order, codes_of, planned
 
 
 @pytest.mark.parametrize("status", ["draft", "on-hold", "stopped", "cancelled", "completed", "entered-in-error", "unknown", "ACTIVE"])
@@ -120,3 +122,12 @@ def test_a_kind_that_is_not_planned_yet_is_refused_by_name(order, code, named):
     assert plan.offer is None
     assert code in codes_of(plan)
     assert any(named in finding.sentence for finding in plan.refusals if finding.code_text == code)
+
+
+def test_d_19_a_further_container_of_what_runs_is_named_as_such_and_refused_until_it_is_planned():
+    runs = Running(ORDER_NUMBER, "DL-010", "dopamine", Quantity.of("1.6", "mg/mL"), Quantity.of("30", "mL/h"), None, None)
+    plan = planned(case=a_case(channel=a_channel(state=ChannelState.INFUSING, running=runs)))
+    assert codes_of(plan) == {"9002", "9016.kind-not-planned"}
+    assert any("next container" in finding.sentence for finding in plan.refusals)
+    other = planned(case=a_case(channel=a_channel(state=ChannelState.INFUSING, running=replace(runs, placer_order_number="ORD-2"))))
+    assert codes_of(other) == {"9002"}

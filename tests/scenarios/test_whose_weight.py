@@ -1,5 +1,6 @@
 """Weight and body surface: there, plausible, recent, and the same on both sides (SR-33 to SR-36, D-17)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from interop.domain.delivery import Mode
 from interop.domain.patient import PatientFacts, Weight
 from interop.domain.quantity import Quantity
+from interop.domain.release import AgeBand
+from interop.domain.request import AsSent
 from tests.wards.ward import NOW, PATIENT, a_case, a_channel, an_amount, an_order, codes_of, planned
 
 PACLITAXEL = {
@@ -117,3 +120,32 @@ def test_sr_36_the_newborns_weight_ages_in_a_day():
     )
     plan = planned(order, a_case(channel=a_channel(mode=Mode.SYRINGE, care_area="NICU")))
     assert any("days old" in said for said in cautions_of(plan))
+
+
+BANDS = (
+    AgeBand(28, Quantity.of("0.4", "kg"), Quantity.of("7", "kg")),
+    AgeBand(0, Quantity.of("2", "kg"), Quantity.of("400", "kg")),
+)
+
+
+@pytest.mark.parametrize(
+    ("born", "refused"), [("19660101", False), ("20260301", True), ("20260205", True), ("20260201", False), ("", False)]
+)
+def test_sr_34_a_weight_must_be_plausible_for_the_age(born, refused):
+    case = a_case()
+    case = replace(case, release=replace(case.release, weight_by_age=BANDS))
+    order = an_order()
+    order = replace(order, patient=replace(order.patient, birth_date=AsSent(born, "PID-7")))
+    assert ("9005" in codes_of(planned(order, case))) is refused
+
+
+def test_sr_34_a_birth_date_in_the_future_is_no_birth_date():
+    order = an_order()
+    order = replace(order, patient=replace(order.patient, birth_date=AsSent("20270101", "PID-7")))
+    assert "9004" in codes_of(planned(order))
+
+
+def test_sr_34_the_demo_site_says_what_is_plausible_at_every_age():
+    bands = a_case().release.weight_by_age
+    assert bands
+    assert bands[-1].under_days == 0

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from interop.domain.channel import ChannelState
 from interop.domain.finding import Finding, PivError, Sub
 from interop.domain.order import Kind
+from interop.domain.request import Purpose
 from interop.stages.checks.facts import Facts
 
 PLANNED = frozenset({Kind.CONTINUOUS_RATE, Kind.CONTINUOUS_DOSE_RATE, Kind.DOSE_OVER_TIME, Kind.FLUID})
@@ -11,8 +13,17 @@ PLANNED = frozenset({Kind.CONTINUOUS_RATE, Kind.CONTINUOUS_DOSE_RATE, Kind.DOSE_
 
 def a_planned_kind(facts: Facts) -> Iterator[Finding]:
     """9038 says it for a bolus; for the others IHE has no code that means "not here" and nothing else."""
-    kind = facts.order.kind
+    kind = Kind.NEXT_CONTAINER if _is_next_container(facts) else facts.order.kind
     if kind is None or kind in PLANNED:
         return
     code = PivError.BOLUS_UNSUPPORTED if kind is Kind.BOLUS else Sub.KIND_NOT_PLANNED
     yield Finding.against(code, "kind of order", f"this is {kind.value}: it is not programmed automatically here yet")
+
+
+def _is_next_container(facts: Facts) -> bool:
+    """D-19: a start of the very order that this channel runs, or has just run."""
+    channel, order = facts.channel, facts.order
+    if channel is None or channel.running is None or order.purpose is not Purpose.START:
+        return False
+    occupied = channel.state in (ChannelState.INFUSING, ChannelState.PAUSED, ChannelState.KVO, ChannelState.ENDED)
+    return occupied and bool(order.placer_order_number) and channel.running.placer_order_number == order.placer_order_number

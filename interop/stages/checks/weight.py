@@ -44,6 +44,7 @@ def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
     used = entry is not None and entry.body_basis is not BodyBasis.NONE
     if used:
         yield from _bounds(facts, field, weight)
+        yield from _for_the_age(facts, field, weight)
     charted = facts.case.patient.charted_weight if facts.case.patient is not None else None
     if charted is not None and used:
         off = _difference(weight, charted.quantity)
@@ -90,6 +91,24 @@ def a_recent_weight(facts: Facts) -> Iterator[Finding]:
     elif area is None or age > timedelta(hours=area.weight_max_age_h):
         text = f"weight {order.weight.quantity} is {age.days} days old" if age.days else f"weight {order.weight.quantity} is over a day old"
         yield Finding.caution("weight", text, action="Confirm the weight.", must_confirm=True)
+
+
+def _for_the_age(facts: Facts, field: str, weight: Quantity) -> Iterator[Finding]:
+    """By the birth date of the order, else of the record; without one the age is not known and says nothing."""
+    birth = facts.order.birth_date or (facts.case.patient.birth_date if facts.case.patient is not None else None)
+    if birth is None:
+        return
+    days = (facts.now.date() - birth).days
+    if days < 0:
+        yield Finding.against(PivError.INVALID_PARAMETER, "birth date", "the patient's birth date is in the future")
+        return
+    for band in facts.case.release.weight_by_age:
+        if not band.under_days or days < band.under_days:
+            if not band.min_weight <= weight <= band.max_weight:
+                age = f"{days} days" if days < 90 else f"{days // 365} years" if days >= 730 else f"{days // 30} months"
+                text = f"{weight} is implausible at an age of {age} ({band.min_weight} to {band.max_weight})"
+                yield Finding.against(PivError.OUT_OF_RANGE, field, text)
+            return
 
 
 def _bounds(facts: Facts, field: str, weight: Quantity) -> Iterator[Finding]:
