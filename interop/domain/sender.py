@@ -73,24 +73,26 @@ class Hl7Path:
 
 @dataclass(frozen=True, slots=True)
 class FhirStep:
-    """One element of a FHIR path: by name, perhaps one of a list; or an extension by its url; or those whose child ``where[0]`` is ``where[1]``."""
+    """One element of a path. ``index`` counts within all that the path has reached so far, as in FHIRPath; -1: all of them.
+
+    ``key`` and ``value`` keep the objects whose element ``key`` is ``value``: ``.where(use='official')``, or an extension's url.
+    """
 
     name: str
-    index: int | None = None
-    url: str = ""
-    where: tuple[str, str] | None = None
+    index: int = -1
+    key: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FhirPath:
-    """A place in a FHIR resource, from the resource's own elements on."""
+    """A place in a FHIR resource, from the resource's own elements on (``meta.versionId``); choices have their JSON names (``valueCode``)."""
 
     steps: tuple[FhirStep, ...]
 
-    STEP = re.compile(
-        r"extension\('(?P<url>[^'\s]+)'\)"
-        r"|(?P<name>[a-z][A-Za-z0-9]*)"
-        r"(?:\[(?P<index>0|[1-9][0-9]?)\]|\.where\((?P<child>[a-z][A-Za-z0-9]*)='(?P<value>[^']*)'\))?",
+    ELEMENT = re.compile(
+        r"(?:extension\('(?P<url>[^'\s]+)'\)"
+        r"|(?P<name>[a-z][A-Za-z0-9]*)(?:\[(?P<index>0|[1-9][0-9]{0,3})\]|\.where\((?P<key>[a-z][A-Za-z0-9]*)='(?P<value>[^']+)'\))?)(?P<more>\.|\Z)",
         re.ASCII,
     )
 
@@ -98,21 +100,17 @@ class FhirPath:
     def parse(cls, text: str) -> "FhirPath":
         """Raises: NotAPath."""
         steps: list[FhirStep] = []
-        at = 0
-        while True:
-            match = cls.STEP.match(text, at)
+        position, more = 0, True
+        while more:
+            match = cls.ELEMENT.match(text, position)
             if match is None:
                 raise NotAPath(text)
-            part = match.groupdict()
-            index = int(part["index"]) if part["index"] is not None else None
-            where = (part["child"], part["value"]) if part["child"] is not None else None
-            steps.append(FhirStep(part["name"] or "extension", index, part["url"] or "", where))
-            at = match.end()
-            if at == len(text):
-                return cls(tuple(steps))
-            if text[at] != ".":
-                raise NotAPath(text)
-            at += 1
+            if match["url"]:
+                steps.append(FhirStep("extension", key="url", value=match["url"]))
+            else:
+                steps.append(FhirStep(match["name"], int(match["index"] or -1), match["key"] or "", match["value"] or ""))
+            position, more = match.end(), bool(match["more"])
+        return cls(tuple(steps))
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     vtbi = reader.amount("volume to be infused", give.vtbi, lambda unit: unit.is_volume, "volume")
     duration = _duration(give, reader)
     weight = reader.amount("weight", request.weight, lambda unit: unit.dimension == MASS, "body weight (kg or g)")
-    weight_at = reader.instant("weight taken", request.weight_at, hl7, zone)
+    weight_at = _weighed_at(request.weight_at, hl7, zone, reader)
     height = reader.amount("height", request.height, lambda unit: unit.dimension == LENGTH, "body height (cm)")
     surface = reader.amount("body surface", request.body_surface_area, lambda unit: unit.dimension == AREA, "body surface (m2)")
     components = tuple(_component(ingredient, reader) for ingredient in give.ingredients)
@@ -145,7 +145,7 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         kind=kind,
         purpose=request.purpose,
         placer_order_number=request.placer_order_number.value.text,
-        patient_ids=_patient_ids(request, reader),
+        patient_ids=_patient_ids(request, profile.patient_authorities if profile is not None else frozenset(), reader),
         birth_date=_birth_date(request, reader),
         location=request.patient.location.text,
         pump_id=request.pump.id.text,
@@ -179,21 +179,36 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     )
 
 
-def _patient_ids(request: OrderRequest, reader: Reader) -> tuple[PatientId, ...]:
-    """PID-3 or the subject: ids with their authority. An identity marked unknown names nobody (9031)."""
+def _patient_ids(request: OrderRequest, authorities: frozenset[str], reader: Reader) -> tuple[PatientId, ...]:
+    """PID-3 or the subject: ids with their authority, of those that the sender's profile counts. An identity marked unknown names nobody (9031)."""
     unknown = request.patient.identity_unknown
     if unknown.text.upper() in ("Y", "TRUE"):
         reader.against(PivError.PATIENT_ID_INVALID, unknown.field, "the sender marks the patient's identity as unknown")
         return ()
-    ids = []
+    ids, passed_over = [], 0
     for identifier in request.patient.ids:
-        if identifier.value:
+        if identifier.value and (not authorities or identifier.authority in authorities):
             ids.append(PatientId(identifier.value.text, identifier.authority))
             reader.read("patient", identifier.value, str(ids[-1]))
+        elif identifier.value:
+            passed_over += 1
     if not ids:
         field = request.patient.ids[0].value.field if request.patient.ids else "patient id"
-        reader.against(PivError.PATIENT_ID_INVALID, field, "the order names no patient id")
+        text = "none of the patient ids is of an authority that counts for this sender" if passed_over else "the order names no patient id"
+        reader.against(PivError.PATIENT_ID_INVALID, field, text)
     return tuple(ids)
+
+
+def _weighed_at(value: AsSent, hl7: bool, zone: str, reader: Reader) -> datetime | None:
+    """When the weight was taken. A date without a time leaves its age unknown, to be confirmed (D-17); it is no reason to refuse the weight."""
+    try:
+        is_date_only = len(value.text) <= 10 and bool(value) and read_date(value.text) is not None
+    except NotATime:
+        is_date_only = False
+    if is_date_only:
+        reader.read("weight taken", value, f"{value.text}, without a time of day")
+        return None
+    return reader.instant("weight taken", value, hl7, zone)
 
 
 def _birth_date(request: OrderRequest, reader: Reader) -> date | None:

@@ -57,7 +57,7 @@ def read_unit(unit: UnitAsSent, spellings: Spellings) -> UnitRead | Finding:
                 return _not_approved(claim)
         elif understood is None:
             understood, from_claim = UnitRead(code, how), claim
-        elif code != understood.code and from_claim is not None:
+        elif from_claim is not None and not _the_same(code, understood.code):
             return Finding.against(
                 PivError.INVALID_UNITS,
                 unit.field,
@@ -66,6 +66,14 @@ def read_unit(unit: UnitAsSent, spellings: Spellings) -> UnitRead | Finding:
     if understood is None:
         return _not_approved(unread if unread is not None else unit.claims[0])
     return understood
+
+
+def _the_same(one: str, other: str) -> bool:
+    """``ml/h`` and ``mL/h`` are two codes of UCUM for one unit."""
+    if one == other:
+        return True
+    a, b = UCUM[one], UCUM[other]
+    return (a.dimension, a.factor, a.per_time_code) == (b.dimension, b.factor, b.per_time_code)
 
 
 def _read_claim(claim: UnitClaim, spellings: Spellings) -> tuple[str | None, str]:

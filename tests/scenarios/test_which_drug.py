@@ -161,6 +161,8 @@ def test_sr_19_a_unit_sent_twice_must_mean_the_same():
     assert codes_of(planned(an_order(amounts=two_units(("ug/kg/min", "UCUM"), ("mg/kg/min", "MDC"))))) == {"9008"}
     assert codes_of(planned(an_order(amounts=two_units(("ug/kg/min", "UCUM"), ("", "MDC"))))) == {"9008"}
     assert planned(an_order(amounts=two_units(("ug/kg/min", "UCUM"), ("Mikrogramm", "text")))).offer is not None
+    millilitres = (("ml/h", "UCUM"), ("mL/h", "MDC"))  # two codes of UCUM for one unit
+    assert "9008" not in codes_of(planned(an_order(amounts=two_units(*millilitres))))
 
 
 def test_sr_19_units_means_international_units_only_for_the_drugs_that_pharmacy_says():

@@ -111,3 +111,13 @@ def test_a_refusal_never_shows_a_whole_patient_id():
     assert SOMEONE_ELSE.value not in said
     assert PATIENT.value not in said
     assert plan.order.placer_order_number == ORDER_NUMBER
+
+
+def test_d_28_only_ids_of_the_authorities_that_count_for_a_sender_name_the_patient():
+    case = a_case()
+    profile = replace(case.release.senders["pcd03-demo"], patient_authorities=frozenset({"HOSPITAL"}))
+    there = replace(case, release=replace(case.release, senders={**case.release.senders, "pcd03-demo": profile}))
+    assert "9031" in codes_of(planned(case=there))
+    own = replace(profile, patient_authorities=frozenset({"DEMO"}))
+    here = replace(case, release=replace(case.release, senders={**case.release.senders, "pcd03-demo": own}))
+    assert planned(case=here).offer is not None

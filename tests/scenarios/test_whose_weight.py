@@ -149,3 +149,9 @@ def test_sr_34_the_demo_site_says_what_is_plausible_at_every_age():
     bands = a_case().release.weight_by_age
     assert bands
     assert bands[-1].under_days == 0
+
+
+def test_d_17_a_weight_with_a_date_and_no_time_is_of_unknown_age():
+    plan = planned(replace(an_order(), weight_at=AsSent("20260301", "OBX[2]-14")))
+    assert plan.offer is not None
+    assert any("age unknown" in said for said in cautions_of(plan))
