@@ -234,7 +234,7 @@ def _intermittent_by_rate(work: Working, asked: Quantity) -> Program | None:
     if _needs_concentration(work) or work.concentration is None:
         return None
     body = work.body(UCUM[work.entry.dosing_unit])
-    given = work.order.vtbi.quantity.to("mL") if work.order.vtbi is not None else None
+    given = work.order.vtbi.quantity.to("mL") if work.order.vtbi is not None else _volume_of_the_dose(work, work.concentration)
     if given is None:
         text = "the dose of this rate is known only with the volume to be infused"
         work.findings.append(Finding.against(PivError.MISSING_PARAMETER, "VTBI", text))
@@ -244,6 +244,21 @@ def _intermittent_by_rate(work: Working, asked: Quantity) -> Program | None:
     dose, gives = (_dose_of(work.entry, volume, work.concentration, body) for volume in (given, vtbi.set))
     work.say(f"{{}} × {{}}{_over_body(UCUM[work.entry.dosing_unit], body)} = {{}}", given, work.concentration, dose)
     return _finish(work, rate, None, Rounded(dose, gives, Fraction(0)), work.concentration, vtbi)
+
+
+def _volume_of_the_dose(work: Working, concentration: Quantity) -> Quantity | None:
+    """The volume that holds the dose given beside a rate (``1000 mg`` at ``200 mL/h``); None if no dose was given."""
+    for given in work.order.also:
+        unit = given.quantity.measure
+        if unit.is_dose and unit.dimension.amount is concentration.measure.dimension.amount:
+            body = work.body(unit)
+            if body is None:
+                return None
+            whole = given.quantity.value * body * ratio(unit.amount_code, concentration.measure.amount_code)
+            volume = Quantity(whole / concentration.value, "mL")
+            work.say("{} ÷ {} = {}", given, concentration, volume)
+            return volume
+    return None
 
 
 def _dose_of(entry: LibraryEntry, volume: Quantity, concentration: Quantity, body: Fraction) -> Quantity:

@@ -83,13 +83,13 @@ def regimen_of(
 
 
 def _simple(amounts: Amounts, time: Given | None) -> ByRate | ByDoseRate | DoseOverTime | None:
-    """A dose rate says most, then a dose with its time, then a rate: what says most is the order, the rest must agree with it."""
+    """A dose rate says most, then a rate, then a dose with its time: what says most is the order, the rest must agree with it."""
     if amounts.dose_rates:
         return ByDoseRate(amounts.dose_rates[0])
-    if amounts.doses and time is not None:
-        return DoseOverTime(amounts.doses[0], time)
     if amounts.rates:
         return ByRate(amounts.rates[0])
+    if amounts.doses and time is not None:
+        return DoseOverTime(amounts.doses[0], time)
     return None
 
 

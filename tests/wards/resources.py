@@ -22,8 +22,8 @@ VERIFICATION = "urn:interop:demo:pharmacy-verification"
 THERAPY = "urn:interop:demo:infusion-therapy"
 
 EHR = SenderProfile(
-    name="fhir-demo",
-    title="Demo EHR, FHIR R4",
+    name="fhir-by-field",
+    title="An EHR whose orders say who verified them",
     format=Format.FHIR_R4,
     names=(("ehr-fhir", ""),),
     system_group="EHR1",

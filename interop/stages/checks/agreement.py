@@ -16,33 +16,27 @@ def values_agree(facts: Facts) -> Iterator[Finding]:
     if program is None:
         return
     for given in order.also:
-        for implied in _implied(given, program, facts):
+        for implied in _implied(given, program):
             yield from _compare(facts, given, implied, "worked out from the rest of the order")
-    if isinstance(order.regimen, DoseOverTime):
-        if order.vtbi is not None and program.vtbi is not None:
-            yield from _compare(facts, order.vtbi, program.vtbi.asked, "the volume that holds the ordered dose")
-    elif order.vtbi is not None and order.duration is not None:
-        implied = Quantity(program.rate.asked.value * order.duration.quantity.to("h").value, "mL")
-        yield from _compare(facts, order.vtbi, implied, "the ordered rate over the ordered time", _digits_of_time(facts, program))
-    elif order.duration is not None and order.vtbi is None and facts.order.container.volume is not None and not order.bedside:
-        implied = Quantity(program.rate.asked.value * order.duration.quantity.to("h").value, "mL")
-        if implied > Quantity(
-            facts.order.container.volume.quantity.value * (1 + facts.rules.overfill), facts.order.container.volume.quantity.unit
-        ):
-            text = f"{program.rate.asked} for {order.duration} is {implied}, more than the container's {order.container.volume}"
-            yield Finding.against(Sub.NO_AGREEMENT, order.duration.field, text)
+    if program.vtbi is None:
+        return
+    if isinstance(order.regimen, DoseOverTime) and order.vtbi is not None:
+        yield from _compare(facts, order.vtbi, program.vtbi.asked, "the volume that holds the ordered dose")
+    if order.duration is not None:
+        takes = Quantity(program.vtbi.asked.value * 60 / program.rate.asked.value, "min")
+        yield from _compare(facts, order.duration, takes, "the time that this volume takes at this rate", _slack(facts, program))
 
 
-def _digits_of_time(facts: Facts, program: Program) -> Fraction:
-    """How far the implied volume may be off because the time was printed rounded (33.33 h): half its last digit, at the ordered rate."""
-    duration = facts.order.duration
-    if duration is None:
+def _slack(facts: Facts, program: Program) -> Fraction:
+    """How far the time may be off, in minutes, because the volume was printed rounded: half its last digit, at the ordered rate."""
+    vtbi = facts.order.vtbi
+    if vtbi is None:
         return Fraction(0)
-    half = Quantity(half_last_digit(duration.digits), duration.quantity.unit).to("h").value
-    return program.rate.asked.value * half
+    half = Quantity(half_last_digit(vtbi.digits), vtbi.quantity.unit).to("mL").value
+    return half * 60 / program.rate.asked.value
 
 
-def _implied(given: Given, program: Program, facts: Facts) -> Iterator[Quantity]:
+def _implied(given: Given, program: Program) -> Iterator[Quantity]:
     """What the program says about the same thing as ``given``; nothing where the program does not determine it."""
     unit = given.quantity.measure
     if unit.is_flow:
@@ -56,7 +50,7 @@ def _implied(given: Given, program: Program, facts: Facts) -> Iterator[Quantity]
     elif unit.is_dose_rate:
         yield from _dose_rate_in(given, program)
     elif unit.is_dose and program.concentration is not None:
-        yield from _dose_in(given, program, facts)
+        yield from _dose_in(given, program)
 
 
 def _body(given: Given, program: Program) -> Fraction | None:
@@ -76,7 +70,7 @@ def _dose_rate_in(given: Given, program: Program) -> Iterator[Quantity]:
     yield Quantity(hourly / (ratio("h", unit.per_time_code) * body), unit.code)
 
 
-def _dose_in(given: Given, program: Program, facts: Facts) -> Iterator[Quantity]:
+def _dose_in(given: Given, program: Program) -> Iterator[Quantity]:
     """A dose beside a rate is what the whole volume holds."""
     concentration, body, unit = program.concentration, _body(given, program), given.quantity.measure
     if concentration is None or body is None or program.vtbi is None or concentration.measure.dimension.amount is not unit.dimension.amount:
