@@ -20,6 +20,7 @@ class Association:
     channel_id: str
     made_at: datetime
     provisional: bool = True
+    system_group: str = ""  # whose order number it is (D-04): two systems may use the same number
 
 
 @dataclass(frozen=True, slots=True)

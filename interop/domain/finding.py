@@ -60,7 +60,7 @@ class PivError(Enum):
         "Unable to match medication to drug library",
         "AR",
         Owner.PHARMACY,
-        "Map this code to one library drug in formulary.csv.",
+        "Map this code in formulary.csv, if it names one composition; a plain fluid is matched by product code only.",
     )
     WEIGHT_DIFFERS = (
         9011,
@@ -252,8 +252,17 @@ class Finding:
         return cls(Severity.REFUSE, code, field, sentence or text, action or code.action, owner or code.owner)
 
     @classmethod
-    def caution(cls, field: str, sentence: str, *, action: str = "", code: Code | None = None, must_confirm: bool = False) -> "Finding":
-        return cls(Severity.CAUTION, code, field, sentence, action, Owner.NURSE, must_confirm)
+    def caution(
+        cls,
+        field: str,
+        sentence: str,
+        *,
+        action: str = "",
+        code: Code | None = None,
+        must_confirm: bool = False,
+        owner: Owner = Owner.NURSE,
+    ) -> "Finding":
+        return cls(Severity.CAUTION, code, field, sentence, action, owner, must_confirm)
 
     @classmethod
     def note(cls, field: str, sentence: str) -> "Finding":
@@ -280,7 +289,44 @@ class Finding:
                 return f"{sub.parent.number}.{sub.key}"
 
 
+_WHO = frozenset(
+    {
+        PivError.UNKNOWN_CHANNEL,
+        PivError.PATIENT_DIFFERS,
+        PivError.PATIENT_ID_INVALID,
+        Sub.NO_BEDSIDE_REQUEST,
+        Sub.NO_ASSOCIATION,
+        Sub.SHARED_IDENTITY,
+        Sub.UNKNOWN_SENDER,
+    }
+)
+_MAY_IT = frozenset(
+    {Sub.ORDER_NOT_ACTIVE, Sub.NOT_VERIFIED, Sub.KIND_NOT_PLANNED, Sub.CONFLICT, Sub.HELD, Sub.OFFER_OPEN, Sub.LIVE_ELSEWHERE}
+)
+_WHEN = frozenset({PivError.STALE, Sub.SKEW, Sub.SILENT_FEED})
+_WHERE = frozenset(
+    {
+        PivError.OFFLINE,
+        PivError.POWERED_OFF,
+        PivError.NOW_INFUSING,
+        PivError.CANNOT_ACCEPT,
+        PivError.SET_NOT_INSTALLED,
+        PivError.DELAYED_START,
+        PivError.ALARMING,
+        PivError.NO_CARE_AREA,
+        PivError.CARE_AREA_MISMATCH,
+        Sub.LIBRARY_VERSION,
+    }
+)
+_QUESTIONS = (_WHO, _MAY_IT, _WHEN, _WHERE)
+_SEVERITIES = {Severity.REFUSE: 0, Severity.CAUTION: 1, Severity.NOTE: 2}
+
+
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Only one ERR fits into an RRG: refusals first, in the order of the questions (who, what, how much), then cautions, then notes."""
-    order = {Severity.REFUSE: 0, Severity.CAUTION: 1, Severity.NOTE: 2}
-    return tuple(sorted(findings, key=lambda finding: order[finding.severity]))
+    """Only one ERR fits into an RRG: refusals first, by question (who and on what, may it be given, when, where, then what and how much)."""
+
+    def rank(finding: Finding) -> tuple[int, int]:
+        question = next((place for place, codes in enumerate(_QUESTIONS) if finding.code in codes), len(_QUESTIONS))
+        return _SEVERITIES[finding.severity], question if finding.refuses else 0
+
+    return tuple(sorted(findings, key=rank))

@@ -169,6 +169,24 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """The most that may be given: in one administration (``period`` None), or within a period (FHIR Dosage.maxDosePer…)."""
+
+    most: Given
+    period: Given | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """When the order holds: from ``start`` to ``end`` (None: open), or for ``lasts`` (FHIR Timing.repeat.bounds)."""
+
+    field: str
+    start: datetime | None = None
+    end: datetime | None = None
+    lasts: Given | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """One resolved-by-code ingredient of a mixture, in the order sent."""
 
@@ -234,5 +252,9 @@ class Order:
     do_not_perform: str
     verification: VerificationAsSent
     as_needed: str
+    window: tuple[Given, Given] | None  # a titration window (FHIR rateRange): what is programmed must lie inside it
+    caps: tuple["Cap", ...]  # what the prescriber allows at most
+    bounds: tuple["Bound", ...]  # when the order may be given, and for how long
+    unread: frozenset[str]  # what was sent but could not be read (its reason is a finding): it is not absent
     readings: tuple[Reading, ...]
     findings: tuple[Finding, ...]

@@ -105,8 +105,10 @@ class SiteRules:
     skew_blocks_s: int = 300  # SR-11, D-24
     report_stale_s: int = 30  # SR-45
     agreement: Fraction = Fraction(1, 100)  # SR-26, D-15
+    agreement_most: Fraction = Fraction(5, 100)  # D-15: half the last printed digit counts up to here; half of "1" would be 50 %
     rounding: Fraction = Fraction(2, 100)  # SR-30, D-15
     weight_difference: Fraction = Fraction(5, 100)  # SR-35
+    surface_difference: Fraction = Fraction(10, 100)  # SR-26, SR-33: sent body surface against height and weight
     weight_history_difference: Fraction = Fraction(50, 100)  # SR-34: 154 "kg" for a patient charted at 70 kg
     overfill: Fraction = Fraction(10, 100)  # SR-32
     offer_untouched_s: int = 300  # SR-10, D-09

@@ -1,6 +1,6 @@
 """The order as sent: text, and the place where it stood. Nothing here has been understood yet; a reader in ``wire`` fills it and judges nothing.
 
-Absent is ``Text("", place)``: it is not zero, and it is not the same as text that cannot be read.
+Absent is ``AsSent("", place)``: it is not zero, and it is not the same as text that cannot be read.
 """
 
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class UnitAsSent:
 
 @dataclass(frozen=True, slots=True)
 class AmountAsSent:
-    """A number and its unit as sent. ``numbers`` and units stay apart so that each finding can name the field it read.
+    """A number and its unit as sent. Number and unit stay apart so that each finding can name the field it read.
 
     ``comparator`` is FHIR's ``Quantity.comparator`` (never programmable).
     """

@@ -129,12 +129,13 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class VerificationRule:
-    """D-14. For ``field``: the place, and which of its values mean verified and which mean not yet."""
+    """D-14. For ``field``: the place, and which of its values mean verified, not yet, or rejected by a pharmacist (which no emergency overrides)."""
 
     policy: VerificationPolicy
     place: FieldRule | None = None
     verified: frozenset[str] = frozenset()
     unverified: frozenset[str] = frozenset()
+    rejected: frozenset[str] = frozenset()
 
 
 HL7_PLACES = frozenset(
@@ -187,7 +188,7 @@ class SenderProfile:
     places: Mapping[str, FieldRule] = field(default_factory=dict)
     code_systems: Mapping[str, str] = field(default_factory=dict)
     patient_authorities: frozenset[str] = frozenset()
-    """Authorities of the patient ids that count; empty: any, the first id sent."""
+    """Authorities of the patient ids that count; empty: any."""
     shared_identities: frozenset[str] = frozenset()
     """Clinician ids that more than one person uses: they are nobody's (SR-06)."""
     zone: str = ""

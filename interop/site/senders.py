@@ -133,12 +133,12 @@ def _verification(top: Node, hl7: bool) -> VerificationRule:
     policy = node.choice("policy", VerificationPolicy) if node is not None else None
     if node is None or policy is None:
         if node is not None:
-            for key in ("place", "verified", "unverified"):
+            for key in ("place", "verified", "unverified", "rejected"):
                 node.skip(key)
             node.close()
         return VerificationRule(VerificationPolicy.NONE)
     if policy is not VerificationPolicy.FIELD:
-        for key in ("place", "verified", "unverified"):
+        for key in ("place", "verified", "unverified", "rejected"):
             if key in node:
                 node.error(key, f"{key} has no effect under the policy {policy.value}", "delete it, or write the policy field")
                 node.skip(key)
@@ -148,7 +148,10 @@ def _verification(top: Node, hl7: bool) -> VerificationRule:
     rule = _rule(place, hl7) if place is not None else None
     verified = frozenset(node.texts("verified", required=True))
     unverified = frozenset(node.texts("unverified", required=True))
+    rejected = frozenset(node.texts("rejected"))
+    for value in sorted(rejected & (verified | unverified)):
+        node.error("rejected", f"{value!r} means rejected and something else", "keep it in one list")
     for value in sorted(verified & unverified):
         node.error("unverified", f"{value!r} means verified and not verified", "keep it in one of the two")
     node.close()
-    return VerificationRule(policy, rule, verified, unverified)
+    return VerificationRule(policy, rule, verified, unverified, rejected)

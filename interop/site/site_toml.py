@@ -49,6 +49,8 @@ class SiteToml:
 
 PERCENTS = {
     "agreement_percent": ("agreement", "D-15"),
+    "agreement_most_percent": ("agreement_most", "D-15"),
+    "surface_difference_percent": ("surface_difference", "SR-33"),
     "rounding_percent": ("rounding", "D-15"),
     "weight_difference_percent": ("weight_difference", "SR-35"),
     "weight_history_difference_percent": ("weight_history_difference", "SR-34"),

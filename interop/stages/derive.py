@@ -54,14 +54,14 @@ class Working:
         return self.surface.to("m2").value if self.surface is not None else None
 
     def _find_weight(self) -> None:
-        """The order's weight, else the pump's (D-17); never a default, never one from elsewhere in the chart."""
+        """The order's weight, else the pump's if the order is per kg (D-17); never a default, never one from elsewhere in the chart."""
         if self.order.weight is not None:
             self.weight, self.weight_source = self.order.weight.quantity, WeightSource.ORDER
-        elif self.case.channel is not None and self.case.channel.weight is not None:
+        elif self.case.channel is not None and self.case.channel.weight is not None and ordered_per_kg(self.order):
             self.weight, self.weight_source = self.case.channel.weight, WeightSource.PUMP
             self.say("weight from the pump: {}", self.weight)
         else:
-            self.say("no weight in the order, none on the pump: nothing per kg can be worked out")
+            self.say("no weight that may be used: nothing per kg can be worked out")
 
     def _find_surface(self) -> None:
         if self.order.body_surface_area is not None:
@@ -93,6 +93,15 @@ def derive(
         case _:
             pass
     return program, tuple(work.lines), tuple(work.findings)
+
+
+def ordered_per_kg(order: Order) -> bool:
+    """D-17: only then may the pump's weight stand in for one that the order does not give."""
+    match order.regimen:
+        case ByDoseRate(dose_rate=given) | DoseOverTime(dose=given):
+            return given.quantity.measure.dimension.per_body == "kg"
+        case _:
+            return False
 
 
 def _say_concentration(work: Working) -> None:
@@ -302,10 +311,14 @@ def _finish(
 
 
 def _vtbi(work: Working, rate: Rounded) -> Rounded | None:
-    """The ordered volume; else rate × ordered time; else, where the order may leave it to the container, the container's volume."""
+    """The ordered volume; else what holds the ordered dose; else rate × ordered time; else, where the order may leave it to it, the container's."""
     order = work.order
     if order.vtbi is not None:
         return rounded_volume(order.vtbi.quantity.to("mL"), work.channel)
+    if work.concentration is not None:
+        holds = _volume_of_the_dose(work, work.concentration)
+        if holds is not None:
+            return rounded_volume(holds, work.channel)
     if order.duration is not None:
         asked = Quantity(rate.asked.value * order.duration.quantity.to("h").value, "mL")
         work.say("{} for {} = {} to be infused", rate.asked, order.duration, asked)

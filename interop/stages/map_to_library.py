@@ -9,7 +9,7 @@ from interop.domain.case import Case
 from interop.domain.delivery import InfusionType, Mode
 from interop.domain.finding import Code, Finding, PivError, Sub
 from interop.domain.library import LibraryEntry, concentration_of
-from interop.domain.order import ByDoseRate, ByRate, DoseOverTime, Order, Piggyback, Titration
+from interop.domain.order import ByDoseRate, ByRate, Container, DoseOverTime, Kind, Order, Piggyback, Titration
 from interop.domain.plan import Candidate, Match
 from interop.domain.quantity import Quantity
 from interop.domain.release import ChannelKind, FormularyRow, Release
@@ -28,7 +28,7 @@ def map_to_library(order: Order, case: Case) -> Match:
         return Match(codes=naming.rows, findings=tuple(findings))
     concentration, volume, container_findings = _container(order, naming, release)
     findings += container_findings
-    questions = _questions(order, case, therapy, concentration)
+    questions = _questions(order, case, naming, therapy, concentration)
     candidates = tuple(_weigh(entry, questions) for entry in release.library.by_drug.get(naming.drug, ()))
     left = [candidate.entry for candidate in candidates if candidate.stayed]
     fixed = [entry for entry in left if not entry.is_wildcard]
@@ -42,7 +42,9 @@ def map_to_library(order: Order, case: Case) -> Match:
         left = fixed
     match = Match(naming.rows, naming.drug, therapy, candidates)
     if len(left) != 1:
-        reason = _none_left(order, case, naming, candidates, questions) if not left else _several_left(order, left)
+        if not left and not _care_area_is_known(case):  # 9001, 9029 or 9021 is the cause; that no entry fits follows from it
+            return _replace(match, findings=tuple(findings))
+        reason = _none_left(order, naming, candidates, questions) if not left else _several_left(order, left)
         return _replace(match, findings=(*findings, reason))
     entry = left[0]
     channel = _channel_kind(case, entry.mode)
@@ -57,6 +59,10 @@ def _replace(match: Match, **changes: object) -> Match:
     values = {name: getattr(match, name) for name in Match.__slots__}
     values.update(changes)
     return Match(**values)
+
+
+def _care_area_is_known(case: Case) -> bool:
+    return case.channel is not None and case.channel.care_area in case.release.care_areas
 
 
 def _channel_kind(case: Case, mode: Mode) -> ChannelKind | None:
@@ -89,8 +95,8 @@ def _container(order: Order, naming: Naming, release: Release) -> tuple[Quantity
         elif concentration is None:
             text = "the mixture has several additives, and no concentration of the whole was sent"
             findings.append(Finding.against(PivError.MISSING_PARAMETER, order.components[0].field, text))
-    for row in products(naming.rows):
-        said, findings_of_row = _of_product(row, concentration, volume, container.field or "strength")
+    for row in (row for row in products(naming.rows) if row.drug == naming.drug):  # a base fluid's container is not the mixture's
+        said, findings_of_row = _of_product(row, concentration, container)
         findings += findings_of_row
         if concentration is None:
             concentration = said
@@ -99,25 +105,28 @@ def _container(order: Order, naming: Naming, release: Release) -> tuple[Quantity
     return concentration, volume, findings
 
 
-def _of_product(
-    row: FormularyRow, concentration: Quantity | None, volume: Quantity | None, field: str
-) -> tuple[Quantity | None, list[Finding]]:
-    if row.amount is None or row.volume is None:
-        return None, []
-    said = concentration_of(row.amount, row.volume)
-    if concentration is not None and concentration != said:
+def _of_product(row: FormularyRow, concentration: Quantity | None, container: Container) -> tuple[Quantity | None, list[Finding]]:
+    """The concentration that a product's or local code says, and where the order says otherwise: strength or volume (drug_library.md 2.5)."""
+    field = container.field or "strength"
+    findings: list[Finding] = []
+    said = concentration_of(row.amount, row.volume) if row.amount is not None and row.volume is not None else None
+    if said is not None and concentration is not None and concentration != said:
         text = f"code {row.code} is {row.amount} / {row.volume} = {said}, but the order says {concentration}"
-        return said, [Finding.against(Sub.CONCENTRATION, field, text)]
-    return said, []
+        findings.append(Finding.against(Sub.CONCENTRATION, field, text))
+    elif row.volume is not None and container.volume is not None and container.volume.quantity != row.volume:
+        text = f"code {row.code} is a container of {row.volume}, but the order says {container.volume}"
+        findings.append(Finding.against(PivError.DIFFERS_FROM_LIBRARY, container.volume.field, text))
+    return said, findings
 
 
 Question = tuple[str, Callable[[LibraryEntry], str]]
 """What is asked of an entry, and the answer: "" if it stays, else why it falls."""
 
 
-def _questions(order: Order, case: Case, therapy: str, concentration: Quantity | None) -> tuple[Question, ...]:
+def _questions(order: Order, case: Case, naming: Naming, therapy: str, concentration: Quantity | None) -> tuple[Question, ...]:
     care_area = case.channel.care_area if case.channel is not None else ""
     mode = case.channel.mode if case.channel is not None else order.mode
+    types = {row.infusion_type for row in products(naming.rows) if row.drug == naming.drug and row.infusion_type is not None}
 
     def in_care_area(entry: LibraryEntry) -> str:
         return "" if entry.care_area == care_area else f"for {entry.care_area}, the pump is set to {care_area or 'no care area'}"
@@ -133,6 +142,13 @@ def _questions(order: Order, case: Case, therapy: str, concentration: Quantity |
             return ""
         return f"needs therapy {entry.therapy_key or '(none)'}, the order says {therapy or 'none'}"
 
+    def of_type(entry: LibraryEntry) -> str:
+        if types and entry.infusion_type not in types:
+            return f"is {entry.infusion_type.value}, the code is for {' and '.join(sorted(each.value for each in types))}"
+        if entry.infusion_type is InfusionType.PCA and order.kind is not Kind.PCA:
+            return "is for patient-controlled analgesia"
+        return ""
+
     def in_unit(entry: LibraryEntry) -> str:
         return _unit_reason(order, entry)
 
@@ -143,6 +159,7 @@ def _questions(order: Order, case: Case, therapy: str, concentration: Quantity |
         ("care area", in_care_area),
         ("mode", for_mode),
         ("route", for_route),
+        ("infusion type", of_type),
         ("therapy", for_therapy),
         ("unit", in_unit),
         ("concentration", at_strength),
@@ -175,12 +192,16 @@ def _unit_reason(order: Order, entry: LibraryEntry) -> str:
             return ""
     if entry.infusion_type is InfusionType.FLUID:
         return f"a plain fluid is ordered in mL/h, not in {unit}"
-    return "" if same_but_for_scale(unit, entry.dosing_unit) else f"dosed in {entry.dosing_unit}, the order in {unit}"
+    if same_but_for_scale(unit, entry.dosing_unit):
+        return ""
+    if isinstance(regimen, DoseOverTime) and entry.infusion_type is InfusionType.CONTINUOUS:
+        return f"runs continuously in {entry.dosing_unit}, the order is a dose of {regimen.dose} over {regimen.duration}"
+    return f"dosed in {entry.dosing_unit}, the order in {unit}"
 
 
 def _strength_reason(entry: LibraryEntry, concentration: Quantity | None) -> str:
     if entry.is_plain_fluid:
-        return ""
+        return "" if concentration is None else f"is a plain fluid, and the order says {concentration} of something in it"
     if concentration is None:
         return ""  # several may be left then, and none can be programmed: the missing strength is told
     if entry.concentration is not None:
@@ -196,13 +217,14 @@ _FELL: dict[str, Code] = {
     "care area": Sub.NO_ENTRY,
     "mode": Sub.NO_ENTRY,
     "route": Sub.ROUTE,
+    "infusion type": Sub.NO_ENTRY,
     "therapy": Sub.THERAPY,
     "unit": PivError.DOSE_UNITS_DIFFER,
     "concentration": Sub.CONCENTRATION,
 }
 
 
-def _none_left(order: Order, case: Case, naming: Naming, candidates: tuple[Candidate, ...], questions: tuple[Question, ...]) -> Finding:
+def _none_left(order: Order, naming: Naming, candidates: tuple[Candidate, ...], questions: tuple[Question, ...]) -> Finding:
     """The question that felled those that came furthest: they alone were near, so theirs is the cause."""
     field = order.codes[0].field if order.codes else "give code"
     if not candidates:

@@ -20,20 +20,31 @@ class Naming:
 
 
 def name_drug(codes: tuple[CodeAsSent, ...], components: tuple[Component, ...], release: Release) -> Naming:
-    """The drug of an order: by its own codes, else by its ingredients (one active drug, perhaps in a base fluid of ``mixtures.csv``).
+    """The drug of an order: by its own codes and by its ingredients, which must name the same one where both are sent (SR-16).
 
-    Codes that are not in the formulary are passed over only if another code of the same thing is in it.
+    A code that is not in the formulary is passed over only if another code of the same thing is in it; an ingredient may never be passed over.
     """
-    if codes:
-        naming = _by_codes(codes, release)
-        if naming.drug or not components or any(finding.code is not PivError.DRUG_NOT_MATCHED for finding in naming.findings):
-            return naming
-        by_components = _by_components(components, release)
-        return by_components if by_components.drug else Naming((), "", "", naming.findings + by_components.findings)
-    if components:
-        return _by_components(components, release)
-    missing = Finding.against(PivError.MISSING_PARAMETER, "give code", "the order names no drug code")
-    return Naming((), "", "", (missing,))
+    if not codes and not components:
+        missing = Finding.against(PivError.MISSING_PARAMETER, "give code", "the order names no drug code")
+        return Naming((), "", "", (missing,))
+    by_codes = _by_codes(codes, release) if codes else None
+    by_components = _by_components(components, release) if components else None
+    if by_components is None or by_codes is None:
+        return by_codes or by_components or Naming((), "", "", ())
+    rows = by_codes.rows + by_components.rows
+    if not by_codes.rows and by_components.drug:  # the whole has a code of its own that nobody here knows; its parts are known
+        return by_components
+    findings = by_codes.findings + by_components.findings
+    if findings:
+        return Naming(rows, "", "", findings)
+    if by_codes.drug != by_components.drug:
+        field = components[0].field
+        text = f"the order's code names {by_codes.drug}, its ingredients {by_components.drug}"
+        return Naming(rows, "", "", (Finding.against(Sub.AMBIGUOUS, field, text),))
+    if by_codes.therapy and by_components.therapy and by_codes.therapy != by_components.therapy:
+        text = f"the order's code says therapy {by_codes.therapy}, its ingredients {by_components.therapy}"
+        return Naming(rows, by_codes.drug, "", (Finding.against(Sub.THERAPY, components[0].field, text),))
+    return Naming(rows, by_codes.drug, by_codes.therapy or by_components.therapy, ())
 
 
 def drug_for_spellings(codes: tuple[CodeAsSent, ...], release: Release) -> str:
@@ -89,15 +100,8 @@ def _by_components(components: tuple[Component, ...], release: Release) -> Namin
 
 
 def active_components(components: tuple[Component, ...], drug: str, release: Release) -> tuple[Component, ...]:
-    """The ingredients whose strength is the drug's: all but the base fluid of its mixture."""
-    if len(components) == 1:
-        return components
-    drugs = [_by_codes(component.codes, release).drug for component in components]
-    for index, base in enumerate(drugs):
-        mixture = release.mixtures.get((base, frozenset(drugs[:index] + drugs[index + 1 :])))
-        if mixture is not None and mixture.drug == drug:
-            return components[:index] + components[index + 1 :]
-    return ()
+    """The ingredients that are the drug itself: their strength is the drug's. A base fluid, and the parts of a compound of several drugs, are not."""
+    return tuple(component for component in components if _by_codes(component.codes, release).drug == drug)
 
 
 def _unknown(codes: Iterable[CodeAsSent], field: str) -> Finding:

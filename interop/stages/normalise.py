@@ -28,6 +28,7 @@ class Reader:
         self.spellings = spellings
         self.readings: list[Reading] = []
         self.findings: list[Finding] = []
+        self.unread: set[str] = set()
 
     def against(self, code: PivError, field: str, sentence: str) -> None:
         self.findings.append(Finding.against(code, field, sentence))
@@ -51,6 +52,12 @@ class Reader:
         """
         if not amount:
             return None
+        given = self._amount(what, amount, fits, wanted, zero)
+        if given is None:
+            self.unread.add(what)
+        return given
+
+    def _amount(self, what: str, amount: AmountAsSent, fits: Callable[[Unit], bool], wanted: str, zero: bool) -> Given | None:
         if not amount.number:
             self.against(PivError.MISSING_PARAMETER, amount.number.field, f"a unit without a number: {what}")
             return None
@@ -137,7 +144,9 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     components = tuple(_component(ingredient, reader) for ingredient in give.ingredients)
     reader.read("dosage text (shown, never read)", give.text)
 
-    kind, regimen, used_duration, also = regimen_of(request, give, amounts, duration, mode, reader.findings)
+    kind, regimen, used_duration, also = regimen_of(request, give, amounts, duration, mode, reader)
+    if vtbi is not None and amounts.volume is not None:
+        also = (*also, amounts.volume)
     return Order(
         sender=request.sender,
         system_group=request.system_group,
@@ -174,6 +183,10 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         do_not_perform=request.do_not_perform.text,
         verification=request.verification,
         as_needed=give.as_needed.text,
+        window=amounts.window,
+        caps=(),
+        bounds=(),
+        unread=frozenset(reader.unread),
         readings=tuple(reader.readings),
         findings=(*request.findings, *reader.findings),
     )
@@ -224,7 +237,7 @@ def _birth_date(request: OrderRequest, reader: Reader) -> date | None:
 
 def _amounts(give: GiveAsSent, reader: Reader) -> Amounts:
     """Sorts what was sent into rate, dose rate, dose, volume and time by dimension, never by the field it stood in."""
-    amounts = Amounts()
+    amounts = Amounts(was_sent=bool(give.amounts or give.ratios))
     for amount in give.amounts:
         given = reader.amount("rate or dose", amount, _may_be_ordered, "a rate, dose rate, dose or volume")
         if given is not None:
@@ -232,11 +245,10 @@ def _amounts(give: GiveAsSent, reader: Reader) -> Amounts:
     for ratio in give.ratios:
         _sort_ratio(ratio, amounts, reader)
     if give.rate_range is not None:
-        low, high = give.rate_range
-        reader.readings.append(
-            Reading("range", low.number.field, f"{low.number.text} to {high.number.text}", "a titration window, no start rate")
-        )
         amounts.has_range = True
+        low, high = (reader.amount("titration window", end, _may_be_ordered, "a rate or dose rate") for end in give.rate_range)
+        if low is not None and high is not None:
+            amounts.window = (low, high)
     return amounts
 
 
@@ -259,6 +271,9 @@ def _sort_ratio(ratio: RatioAsSent, amounts: Amounts, reader: Reader) -> None:
         amounts.sort(part)
         amounts.times.append(time)
         return
+    if part.quantity.measure.is_volume and time.quantity.value != 1:  # so much in that time, and then it ends
+        amounts.sort(part)
+        amounts.times.append(time)
     unit = f"{part.quantity.unit}/{time.quantity.unit}"
     if unit not in UCUM:  # such as kg/min: a dose unit that no rate is made of
         reader.against(PivError.INVALID_UNITS, ratio.field, f"{unit} is not a unit of a rate or dose rate")
@@ -366,6 +381,10 @@ def not_understood(request: OrderRequest, reason: Finding) -> Order:
         do_not_perform=request.do_not_perform.text,
         verification=request.verification,
         as_needed="",
+        window=None,
+        caps=(),
+        bounds=(),
+        unread=frozenset(),
         readings=(),
         findings=(*request.findings, reason),
     )

@@ -1,6 +1,8 @@
 """Which kind of order it is, and its regimen: told by purpose, device, parameters and the dimension of what was sent (IHE DEV TF-2, 3.3.4.4.10)."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from interop.domain.delivery import Mode
 from interop.domain.finding import Finding, PivError, Sub
@@ -19,11 +21,24 @@ from interop.domain.order import (
     StepType,
     Titration,
 )
-from interop.domain.request import GiveAsSent, OrderRequest, Purpose
+from interop.domain.quantity import Quantity
+from interop.domain.request import AmountAsSent, GiveAsSent, OrderRequest, Purpose
+from interop.domain.ucum import Unit
 
-MDC_PCA = frozenset({"158017", "157989", "157985", "157986", "157987", "157988", "MDC_DOSE_PCA_PATIENT"})
-MDC_INTERMITTENT = frozenset({"158023", "157998", "158025"})
-MDC_ORDER_TYPE, MDC_STEP_TYPE = "158038", "158037"
+MDC_PCA = {
+    "158017": "MDC_DOSE_PCA_PATIENT",
+    "157989": "MDC_TIME_PCA_LOCKOUT",
+    "157985": "MDC_DOSE_PCA_LIMIT",
+    "157986": "MDC_VOL_PCA_DOSE_LIMIT",
+    "157987": "MDC_TIME_PD_PCA_DOSE_LIMIT",
+    "157988": "MDC_RATE_PCA_MAX_DOSES_PER_HOUR",
+    "158018": "MDC_DOSE_LOADING",
+}
+MDC_INTERMITTENT = {"158023": "MDC_DOSE_INTERMITTENT", "157998": "MDC_TIME_PD_DOSE_START_INTERVAL", "158025": "MDC_TIME_PROG_NEXT_DOSE"}
+MDC_BOLUS = {"158019": "MDC_DOSE_CLINICIAN"}
+MDC_STEPS, MDC_STEP_TYPE, MDC_ORDER_TYPE, MDC_FLOW = "158033", "158037", "158038", "157784"
+FHIR_DOSAGE = "http://hl7.org/fhir/StructureDefinition/Dosage"
+"""System of the parameters that a FHIR Dosage holds; they are judged by name elsewhere (caps, bounds) or said by the reader."""
 
 
 @dataclass(slots=True)
@@ -36,6 +51,8 @@ class Amounts:
     volumes: list[Given] = field(default_factory=list)
     times: list[Given] = field(default_factory=list)
     has_range: bool = False
+    window: tuple[Given, Given] | None = None
+    was_sent: bool = False
 
     def sort(self, given: Given) -> None:
         unit = given.quantity.measure
@@ -59,8 +76,17 @@ class Amounts:
         return self.volumes[0] if self.volumes else None
 
 
+class Reading(Protocol):
+    """What is needed of the one who reads an order: to read one amount, with its findings."""
+
+    findings: list[Finding]
+
+    def amount(self, what: str, amount: AmountAsSent, fits: Callable[[Unit], bool], wanted: str, *, zero: bool = False) -> Given | None:
+        """The amount, or None with the reason among the findings."""
+
+
 def regimen_of(
-    request: OrderRequest, give: GiveAsSent, amounts: Amounts, duration: Given | None, mode: Mode | None, findings: list[Finding]
+    request: OrderRequest, give: GiveAsSent, amounts: Amounts, duration: Given | None, mode: Mode | None, reader: Reading
 ) -> tuple[Kind | None, Regimen | None, Given | None, tuple[Given, ...]]:
     """The kind, the regimen, the duration that counts, and the values that must agree with it. What is missing is a finding, and None."""
     time = duration or (amounts.times[0] if amounts.times else None)
@@ -68,28 +94,62 @@ def regimen_of(
     if special is not None:
         kind, regimen = special
         return kind, regimen, time, ()
+    _sort_parameters(give, amounts, reader)
+    if request.message_kind != "MedicationRequest" and amounts.volume is not None:
+        text = f"{amounts.volume} in the place of the rate is a bolus (CH), not a start: a start names a rate, dose rate or dose"
+        reader.findings.append(Finding.against(PivError.INVALID_PARAMETER, amounts.volume.field, text))
+        return None, None, time, ()
     simple = _simple(amounts, time)
     if simple is None:
-        if not (amounts.is_empty and (give.amounts or give.ratios)):  # else the reason stands already: what was sent could not be read
-            findings.append(_nothing_to_run(request, give, amounts))
+        if not (amounts.is_empty and amounts.was_sent):  # else the reason stands already: what was sent could not be read
+            reader.findings.append(_nothing_to_run(request, give, amounts))
         return None, None, time, ()
     used = [*amounts.dose_rates, *amounts.rates, *amounts.doses, *amounts.volumes[1:], *amounts.times]
-    taken: list[Given] = (
-        [simple.dose_rate] if isinstance(simple, ByDoseRate) else [simple.rate] if isinstance(simple, ByRate) else [simple.dose]
-    )
-    also = tuple(given for given in used if given not in taken and given is not time)
+    taken = simple.dose_rate if isinstance(simple, ByDoseRate) else simple.rate if isinstance(simple, ByRate) else simple.dose
+    also = tuple(given for given in used if given is not taken and given is not time)
     kind = {ByRate: Kind.CONTINUOUS_RATE, ByDoseRate: Kind.CONTINUOUS_DOSE_RATE, DoseOverTime: Kind.DOSE_OVER_TIME}[type(simple)]
     return kind, simple, time, also
 
 
+def _sort_parameters(give: GiveAsSent, amounts: Amounts, reader: Reading) -> None:
+    """The OBX of a give beside pump, weight, height and surface. One that no planned kind knows refuses: it was sent to be heeded."""
+    for parameter in give.parameters:
+        code, value = parameter.code, parameter.value
+        if code.system == FHIR_DOSAGE:
+            continue
+        field = value.number.field or code.field
+        text = value.number.text.replace(" ", "-")
+        if code.code == MDC_STEPS and text == "1":
+            continue
+        if code.code == MDC_STEPS:
+            said = f"{text} steps are announced, and one was sent"
+            reader.findings.append(Finding.against(PivError.MULTISTEP_UNREADABLE, field, said))
+        elif code.code in (MDC_STEP_TYPE, MDC_ORDER_TYPE) and text == "continuous":
+            continue
+        elif code.code == MDC_STEP_TYPE:
+            reader.findings.append(Finding.against(PivError.STEP_TYPE, field, f"step type {text!r} is not one of a single infusion"))
+        elif code.code == MDC_FLOW:
+            given = reader.amount("rate", value, lambda unit: unit.is_flow or unit.is_dose_rate, "a rate or dose rate")
+            if given is not None:
+                (amounts.rates if given.quantity.measure.is_flow else amounts.dose_rates).append(given)
+        else:
+            name = f"{code.code} {code.text}".strip()
+            said = f"parameter {name} was sent, and no infusion of this kind uses it"
+            reader.findings.append(Finding.against(PivError.INVALID_PARAMETER, field, said))
+
+
 def _simple(amounts: Amounts, time: Given | None) -> ByRate | ByDoseRate | DoseOverTime | None:
-    """A dose rate says most, then a rate, then a dose with its time: what says most is the order, the rest must agree with it."""
+    """A dose rate says most, then a rate, then a dose with its time, then a volume with its time: the first is the order, the rest must agree."""
     if amounts.dose_rates:
         return ByDoseRate(amounts.dose_rates[0])
     if amounts.rates:
         return ByRate(amounts.rates[0])
     if amounts.doses and time is not None:
         return DoseOverTime(amounts.doses[0], time)
+    if amounts.volumes and not amounts.doses and time is not None:
+        volume = amounts.volumes[0]
+        rate = Quantity(volume.quantity.to("mL").value / time.quantity.to("h").value, "mL/h")
+        return ByRate(Given(rate, volume.field, volume.digits))
     return None
 
 
@@ -97,25 +157,30 @@ def _special(
     request: OrderRequest, give: GiveAsSent, amounts: Amounts, time: Given | None, mode: Mode | None
 ) -> tuple[Kind, Regimen | None] | None:
     """The kinds that are told by something else than their amounts. Without a regimen: the kind is known, its numbers are not read yet."""
-    parameters = {parameter.code.code for parameter in give.parameters} | {parameter.code.text for parameter in give.parameters}
     simple = _simple(amounts, time)
-    if request.purpose is Purpose.BOLUS:
+    if request.purpose is Purpose.BOLUS or _is_order_type(give, "clinician-dose") or _sends(give, MDC_BOLUS):
         dose = amounts.doses[0] if amounts.doses else amounts.volume
         return Kind.BOLUS, Bolus(request.parent_order.value.text, dose, amounts.rates[0] if amounts.rates else None, time)
     if len(request.gives) > 1:
         return Kind.MULTISTEP, Multistep(tuple(Step(step.sub_id.text, _step_type(step), None, None) for step in request.gives))
-    if mode is Mode.PCA or parameters & MDC_PCA:
+    if mode is Mode.PCA or _sends(give, MDC_PCA):
         return Kind.PCA, None
     if _step_type(give) is StepType.LOADING_DOSE or _is_order_type(give, "loading-dose"):
         dose_or_none = amounts.doses[0] if amounts.doses else None
         return Kind.LOADING_DOSE, LoadingDose(dose_or_none, time, None) if dose_or_none is not None else None
-    if parameters & MDC_INTERMITTENT:
+    if _sends(give, MDC_INTERMITTENT):
         return Kind.INTERMITTENT, None
     if request.purpose is Purpose.CHANGE:
         return Kind.TITRATION, Titration(simple) if isinstance(simple, ByRate | ByDoseRate) else None
     if give.method.text == "IVPB":
         return Kind.PIGGYBACK, Piggyback(simple) if simple is not None else None
     return None
+
+
+def _sends(give: GiveAsSent, terms: Mapping[str, str]) -> bool:
+    """Whether one of these MDC terms was sent, by its number or, where a sender has none for it, by its name."""
+    names = set(terms.values())
+    return any(each.code.code in terms or {each.code.code, each.code.text} & names for each in give.parameters)
 
 
 def _step_type(give: GiveAsSent) -> StepType | None:

@@ -73,7 +73,7 @@ def planned(release: Release, sentence: OrderSentence) -> Plan:
         patient=PATIENT,
         is_epidural=sentence.route is Route.EPIDURAL,
     )
-    case = Case(replace(release, senders=senders), channel, Association(PATIENT, ORDER, PUMP, CHANNEL, AT))
+    case = Case(replace(release, senders=senders), channel, Association(PATIENT, ORDER, PUMP, CHANNEL, AT, system_group="(sentence)"))
     return plan(_request(sentence), case, AT)
 
 

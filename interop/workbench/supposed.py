@@ -176,5 +176,5 @@ def _case(order: Order, release: Release, channel: Channel, now: datetime, assum
     scan = None
     if not order.bedside:
         scan = BedsideScan("(supposed)", scanned, "(clinician at the bedside)", patient, channel.pump_id, channel.channel_id)
-    association = Association(patient, order.placer_order_number, channel.pump_id, channel.channel_id, scanned)
+    association = Association(patient, order.placer_order_number, channel.pump_id, channel.channel_id, scanned, system_group=order.system_group)
     return Case(release=release, channel=channel, association=association, scan=scan, assumptions=assumptions)

@@ -14,7 +14,7 @@ from interop.pathway import plan
 from interop.workbench.reading import NotAnOrder, read_order
 from interop.workbench.supposed import Wishes, suppose
 from tests.wards.samples import SAMPLES, needs_samples
-from tests.wards.ward import demo_release
+from tests.wards.ward import an_amount, demo_release
 
 pytestmark = needs_samples
 
@@ -141,8 +141,8 @@ def test_hl7s_dopamine_order_written_three_ways_were_it_active_coded_and_in_the_
     release = replace(release, library=library)
     read = read_order(text.encode(), release)
     assert not isinstance(read, NotAnOrder)
-    wishes = Wishes(datetime.fromisoformat(AUTHORED), care_area="ICU", pump_weight=Quantity.of("50", "kg"))
-    case, now = suppose(read.request, release, wishes)
-    came = plan(read.request, case, now)
+    weighed = replace(read.request, weight=an_amount("50", "kg", "weight"))
+    case, now = suppose(weighed, release, Wishes(datetime.fromisoformat(AUTHORED), care_area="ICU"))
+    came = plan(weighed, case, now)
     assert {finding.code_text for finding in came.refusals} == codes, [finding.sentence for finding in came.refusals]
     assert (str(came.offer.program.rate.set) if came.offer else "") == rate

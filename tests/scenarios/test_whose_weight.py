@@ -119,7 +119,7 @@ def test_sr_36_the_newborns_weight_ages_in_a_day():
         code="LOC-00503", strength="80", volume="50", rate="5", weight="3", vtbi="20", device="SYR", weighed=NOW - timedelta(hours=25)
     )
     plan = planned(order, a_case(channel=a_channel(mode=Mode.SYRINGE, care_area="NICU")))
-    assert any("days old" in said for said in cautions_of(plan))
+    assert any("1 day old" in said for said in cautions_of(plan))
 
 
 BANDS = (

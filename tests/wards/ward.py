@@ -181,7 +181,7 @@ def a_channel(**changes: Any) -> Channel:
 
 
 def an_association(**changes: Any) -> Association:
-    return replace(Association(PATIENT, ORDER_NUMBER, "LVP-0001", "A", ASKED), **changes)
+    return replace(Association(PATIENT, ORDER_NUMBER, "LVP-0001", "A", ASKED, system_group="EHR1"), **changes)
 
 
 def a_case(**changes: Any) -> Case:

@@ -33,7 +33,7 @@ from interop.stages.checks.live_order import (
 from interop.stages.checks.pump_range import rounding_is_small, the_container_holds_it, within_the_pumps_range
 from interop.stages.checks.timing import a_fresh_request, a_live_report, clocks_together
 from interop.stages.checks.warnings import what_the_entry_says
-from interop.stages.checks.weight import a_plausible_weight, a_recent_weight, the_pumps_weight, what_the_dose_needs
+from interop.stages.checks.weight import a_plausible_weight, a_recent_weight, a_surface_that_fits, the_pumps_weight, what_the_dose_needs
 
 CHECKS: tuple[Check, ...] = (
     # is it to be given at all
@@ -68,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
     what_the_volume_needs,
     # how much
     what_the_dose_needs,
+    a_surface_that_fits,
     a_plausible_weight,
     the_pumps_weight,
     a_recent_weight,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from interop.domain.finding import Finding, Sub
-from interop.domain.order import DoseOverTime, Given
+from interop.domain.order import DoseOverTime, Given, Order
 from interop.domain.program import Program
 from interop.domain.quantity import Quantity, half_last_digit, ratio, show
 from interop.stages.checks.facts import Facts
@@ -16,8 +16,13 @@ def values_agree(facts: Facts) -> Iterator[Finding]:
     if program is None:
         return
     for given in order.also:
-        for implied in _implied(given, program):
+        implied = next(_implied(given, program, order), None)
+        if implied is None:  # it was sent to be heeded, and nothing here can tell whether it is
+            yield Finding.against(Sub.NO_AGREEMENT, given.field, f"{given} cannot be compared with the rest of the order")
+        else:
             yield from _compare(facts, given, implied, "worked out from the rest of the order")
+    if order.window is not None:
+        yield from _inside_the_window(order.window, program, order)
     if program.vtbi is None:
         return
     if isinstance(order.regimen, DoseOverTime) and order.vtbi is not None:
@@ -25,6 +30,18 @@ def values_agree(facts: Facts) -> Iterator[Finding]:
     if order.duration is not None:
         takes = Quantity(program.vtbi.asked.value * 60 / program.rate.asked.value, "min")
         yield from _compare(facts, order.duration, takes, "the time that this volume takes at this rate", _slack(facts, program))
+
+
+def _inside_the_window(window: tuple[Given, Given], program: Program, order: Order) -> Iterator[Finding]:
+    """A titration window (rateRange) bounds what may be programmed; it is never widened by a tolerance."""
+    low, high = window
+    asked = next(_implied(low, program, order), None)
+    if asked is None or low.quantity.base()[0] != high.quantity.base()[0]:
+        yield Finding.against(Sub.NO_AGREEMENT, low.field, f"the window {low} to {high} cannot be compared with the rest of the order")
+    elif not low.quantity <= asked <= high.quantity:
+        yield Finding.against(Sub.NO_AGREEMENT, low.field, f"{asked} is outside the ordered window of {low} to {high}")
+    else:
+        yield Finding.note(low.field, f"titration window {low} to {high}")
 
 
 def _slack(facts: Facts, program: Program) -> Fraction:
@@ -36,7 +53,7 @@ def _slack(facts: Facts, program: Program) -> Fraction:
     return half * 60 / program.rate.asked.value
 
 
-def _implied(given: Given, program: Program) -> Iterator[Quantity]:
+def _implied(given: Given, program: Program, order: Order) -> Iterator[Quantity]:
     """What the program says about the same thing as ``given``; nothing where the program does not determine it."""
     unit = given.quantity.measure
     if unit.is_flow:
@@ -48,31 +65,34 @@ def _implied(given: Given, program: Program) -> Iterator[Quantity]:
         if program.vtbi is not None and program.rate.asked.value:
             yield Quantity(program.vtbi.asked.value * 60 / program.rate.asked.value, "min")
     elif unit.is_dose_rate:
-        yield from _dose_rate_in(given, program)
+        yield from _dose_rate_in(given, program, order)
     elif unit.is_dose and program.concentration is not None:
-        yield from _dose_in(given, program)
+        yield from _dose_in(given, program, order)
 
 
-def _body(given: Given, program: Program) -> Fraction | None:
+def _body(given: Given, program: Program, order: Order) -> Fraction | None:
+    """The kg or m2 that a value counts per: the program's, else the order's own (an absolute program has used neither)."""
     per = given.quantity.measure.dimension.per_body
     if not per:
         return Fraction(1)
     if per == "kg":
-        return program.weight.to("kg").value if program.weight is not None else None
-    return program.body_surface_area.to("m2").value if program.body_surface_area is not None else None
+        weight = program.weight or (order.weight.quantity if order.weight is not None else None)
+        return weight.to("kg").value if weight is not None else None
+    surface = program.body_surface_area or (order.body_surface_area.quantity if order.body_surface_area is not None else None)
+    return surface.to("m2").value if surface is not None else None
 
 
-def _dose_rate_in(given: Given, program: Program) -> Iterator[Quantity]:
-    concentration, body, unit = program.concentration, _body(given, program), given.quantity.measure
+def _dose_rate_in(given: Given, program: Program, order: Order) -> Iterator[Quantity]:
+    concentration, body, unit = program.concentration, _body(given, program, order), given.quantity.measure
     if concentration is None or body is None or concentration.measure.dimension.amount is not unit.dimension.amount:
         return
     hourly = program.rate.asked.value * concentration.value * ratio(concentration.measure.amount_code, unit.amount_code)
     yield Quantity(hourly / (ratio("h", unit.per_time_code) * body), unit.code)
 
 
-def _dose_in(given: Given, program: Program) -> Iterator[Quantity]:
+def _dose_in(given: Given, program: Program, order: Order) -> Iterator[Quantity]:
     """A dose beside a rate is what the whole volume holds."""
-    concentration, body, unit = program.concentration, _body(given, program), given.quantity.measure
+    concentration, body, unit = program.concentration, _body(given, program, order), given.quantity.measure
     if concentration is None or body is None or program.vtbi is None or concentration.measure.dimension.amount is not unit.dimension.amount:
         return
     amount = program.vtbi.asked.value * concentration.value * ratio(concentration.measure.amount_code, unit.amount_code)
@@ -87,10 +107,12 @@ def _compare(facts: Facts, given: Given, implied: Quantity, how: str, slack: Fra
         return
     ours = implied.to(given.quantity.unit)
     off = abs(ours.value - given.quantity.value)
-    allowed = max(facts.rules.agreement * max(given.quantity.value, ours.value), half_last_digit(given.digits))
+    larger = max(given.quantity.value, ours.value)
+    printed = half_last_digit(given.digits)
     if slack:
-        allowed = max(allowed, Quantity(slack, implied.unit).to(given.quantity.unit).value)
-    if off > allowed:
+        printed = max(printed, Quantity(slack, implied.unit).to(given.quantity.unit).value)
+    # D-15 gives half the last printed digit; of "1" that would be half the dose, so it counts only up to a bound.
+    if off > max(facts.rules.agreement * larger, min(printed, facts.rules.agreement_most * larger)):
         percent = show(off * 100 / given.quantity.value, 1)
         text = f"{given} ({given.field}) does not agree with {ours}, {how}: they differ by {percent} %"
         yield Finding.against(Sub.NO_AGREEMENT, given.field, text)

@@ -28,6 +28,9 @@ def a_known_channel(facts: Facts) -> Iterator[Finding]:
         if facts.order.bedside:
             yield Finding.against(PivError.UNKNOWN_CHANNEL, "pump id", "the request names no pump")
         return
+    model = facts.case.release.pump_models.get(channel.model)
+    if not channel_id and model is not None and len(model.channel_ids) == 1:
+        channel_id = channel.channel_id  # a pump of one channel is named by its own id
     if (pump_id, channel_id) != (channel.pump_id, channel.channel_id):
         said = f"{pump_id} channel {channel_id}" if channel_id else f"{pump_id} without a channel"
         yield Finding.against(PivError.UNKNOWN_CHANNEL, "pump id", f"the request names {said}, the channel at hand is {channel.name}")
@@ -47,6 +50,9 @@ def one_live_association(facts: Facts) -> Iterator[Finding]:
         yield Finding.against(PivError.PATIENT_DIFFERS, "patient id", said)
     if order.placer_order_number and association.placer_order_number != order.placer_order_number:
         yield Finding.against(Sub.NO_ASSOCIATION, "order number", f"the scan was for order {association.placer_order_number}")
+    elif association.system_group != order.system_group:
+        text = f"the scan was for an order of {association.system_group or 'another system'}, this one is of {order.system_group}"
+        yield Finding.against(Sub.NO_ASSOCIATION, "order number", text)
     channel = facts.channel
     if channel is not None and (association.pump_id, association.channel_id) != (channel.pump_id, channel.channel_id):
         yield Finding.against(PivError.UNKNOWN_CHANNEL, "channel", "the scan was for another channel")
@@ -69,14 +75,14 @@ def a_scanned_wristband(facts: Facts) -> Iterator[Finding]:
 
 def a_named_clinician(facts: Facts) -> Iterator[Finding]:
     """SR-06: the clinician who asked is known by an identity of their own."""
-    asked_by = facts.asked_by
+    asked_by, field = facts.asked_by, "ORC-19" if facts.order.bedside else "scan"
     if not asked_by:
         if facts.order.bedside or facts.case.scan is not None:
-            yield Finding.against(PivError.MISSING_PARAMETER, "ORC-19", "the request does not say which clinician asked")
+            yield Finding.against(PivError.MISSING_PARAMETER, field, "the request does not say which clinician asked")
         return
     profile = facts.case.release.senders.get(facts.order.sender)
     if profile is not None and asked_by in profile.shared_identities:
-        yield Finding.against(Sub.SHARED_IDENTITY, "ORC-19", f"{asked_by} is an identity that several people use")
+        yield Finding.against(Sub.SHARED_IDENTITY, field, f"{asked_by} is an identity that several people use")
 
 
 def _patients(facts: Facts) -> frozenset[PatientId]:

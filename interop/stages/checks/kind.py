@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from interop.domain.channel import ChannelState
+from interop.domain.delivery import InfusionType, Mode
 from interop.domain.finding import Finding, PivError, Sub
 from interop.domain.order import Kind
 from interop.domain.request import Purpose
@@ -13,11 +14,17 @@ PLANNED = frozenset({Kind.CONTINUOUS_RATE, Kind.CONTINUOUS_DOSE_RATE, Kind.DOSE_
 
 def a_planned_kind(facts: Facts) -> Iterator[Finding]:
     """9038 says it for a bolus; for the others IHE has no code that means "not here" and nothing else."""
-    kind = Kind.NEXT_CONTAINER if _is_next_container(facts) else facts.order.kind
+    kind = Kind.NEXT_CONTAINER if _is_next_container(facts) else Kind.PCA if _is_for_pca(facts) else facts.order.kind
     if kind is None or kind in PLANNED:
         return
     code = PivError.BOLUS_UNSUPPORTED if kind is Kind.BOLUS else Sub.KIND_NOT_PLANNED
     yield Finding.against(code, "kind of order", f"this is {kind.value}: it is not programmed automatically here yet")
+
+
+def _is_for_pca(facts: Facts) -> bool:
+    """SR-27, SR-42: whatever an order looks like, a PCA entry or a PCA channel is programmed with its lockout and window, or not at all."""
+    entry, channel = facts.entry, facts.channel
+    return (entry is not None and entry.infusion_type is InfusionType.PCA) or (channel is not None and channel.mode is Mode.PCA)
 
 
 def _is_next_container(facts: Facts) -> bool:

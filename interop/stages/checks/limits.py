@@ -19,7 +19,12 @@ def within_limits(facts: Facts) -> Iterator[Finding]:
     for what, asked, runs in _limited(program):
         yield from _judge(entry, what, entry.limits, asked, runs)
     if entry.infusion_type is InfusionType.INTERMITTENT and program.duration is not None:
-        yield from _judge(entry, "infusion time", entry.duration_limits, program.duration, program.duration)
+        asked = program.duration
+        if facts.order.duration is not None:
+            asked = facts.order.duration.quantity.to("min")
+        elif program.vtbi is not None:
+            asked = Quantity(program.vtbi.asked.value * 60 / program.rate.asked.value, "min")
+        yield from _judge(entry, "infusion time", entry.duration_limits, asked, program.duration)
 
 
 def a_hard_high(facts: Facts) -> Iterator[Finding]:
@@ -108,7 +113,7 @@ def _graver(
 
 
 def _times(value: Quantity, limit: Quantity) -> str:
-    """A slip of the decimal point is named where the value is ten or more times the limit, or a tenth or less."""
+    """A slip of the decimal point is named where the value is five or more times the limit that it passes."""
     if not limit.value:
         return ""
     ratio = value.to(limit.unit).value / limit.value

@@ -33,12 +33,18 @@ def a_verified_order(facts: Facts) -> Iterator[Finding]:
         return
     entry = facts.entry
     emergency = facts.case.release.emergency
-    if entry is not None and any(rule.drug == entry.drug and rule.care_area == entry.care_area for rule in emergency):
+    waits = verification.policy is VerificationPolicy.NONE or verification.verified is False
+    if waits and entry is not None and any(rule.drug == entry.drug and rule.care_area == entry.care_area for rule in emergency):
         text = f"not verified by a pharmacist: {entry.tallman} is on the emergency list of {entry.care_area}"
-        yield Finding.caution("verification", text, action="Have pharmacy verify it as soon as possible.", code=Sub.NOT_VERIFIED)
+        yield Finding.caution(
+            "verification", text, action="Have pharmacy verify it as soon as possible.", code=Sub.NOT_VERIFIED, must_confirm=True
+        )
         return
     field = verification.value.field or "verification"
-    if verification.policy is VerificationPolicy.NONE:
+    profile = facts.case.release.senders.get(facts.order.sender)
+    if profile is not None and verification.value.text in profile.verification.rejected:
+        text = f"a pharmacist has rejected this order ({verification.value.text})"
+    elif verification.policy is VerificationPolicy.NONE:
         text = "this sender's orders carry no verification"
     elif verification.verified is None and verification.value:
         text = f"{verification.value.text!r} is not in the profile's table of verification states"
@@ -51,7 +57,7 @@ def nothing_on_hold(facts: Facts) -> Iterator[Finding]:
     """D-25: pharmacy may hold an entry or a code on all versions at once."""
     if facts.entry is not None and facts.entry.key in facts.case.held_entries:
         yield Finding.against(Sub.HELD, facts.entry.key, f"pharmacy holds {facts.entry.title}")
-    for code in facts.order.codes:
+    for code in (*facts.order.codes, *(code for component in facts.order.components for code in component.codes)):
         if (code.system, code.code) in facts.case.held_codes:
             yield Finding.against(Sub.HELD, code.field, f"pharmacy holds code {code.code}")
 

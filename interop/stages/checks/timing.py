@@ -15,14 +15,16 @@ def a_fresh_request(facts: Facts) -> Iterator[Finding]:
     age = facts.now - asked
     if age > timedelta(seconds=facts.rules.request_max_age_s):
         limit = facts.rules.request_max_age_s
-        yield Finding.against(PivError.STALE, "ORC-9", f"asked for {_ago(age)} ago; a request is good for {limit // 60} min")
+        field = "ORC-9" if facts.order.requested_at is not None else "scan"
+        yield Finding.against(PivError.STALE, field, f"asked for {_ago(age)} ago; a request is good for {limit // 60} min")
 
 
 def clocks_together(facts: Facts) -> Iterator[Finding]:
     """SR-11, D-24: an EHR's skew shows as a time in the future; a pump's is reported by the pump. Small skew is said, large or unknown blocks."""
     rules = facts.rules
     reported, blocks = timedelta(seconds=rules.skew_reported_s), timedelta(seconds=rules.skew_blocks_s)
-    for field, instant in (("ORC-9", facts.asked_at), ("MSH-7", facts.order.sent_at)):
+    asked = "ORC-9" if facts.order.requested_at is not None else "scan"
+    for field, instant in ((asked, facts.asked_at), ("MSH-7", facts.order.sent_at)):
         if instant is None:
             continue
         ahead = instant - facts.now

@@ -4,22 +4,25 @@ from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
 
-from interop.domain.finding import Finding, PivError
+from interop.domain.finding import Finding, PivError, Sub
 from interop.domain.library import BodyBasis, LibraryEntry
 from interop.domain.order import ByDoseRate, DoseOverTime, Order
 from interop.domain.program import WeightSource
 from interop.domain.quantity import Quantity, show
 from interop.domain.ucum import UCUM
 from interop.stages.checks.facts import Facts
+from interop.stages.derive import ordered_per_kg
 
 
 def what_the_dose_needs(facts: Facts) -> Iterator[Finding]:
     """SR-33: a dose per kg needs a weight (9019), one per m2 a body surface (9027) with height (9020) and weight. No default is assumed."""
     entry, order = facts.entry, facts.order
-    pump_weight = facts.channel.weight if facts.channel is not None else None
+    pump_weight = facts.channel.weight if facts.channel is not None and ordered_per_kg(order) else None
     bodies = {_per_body(order)} | ({_entry_body(entry)} if entry is not None else set())
-    if "kg" in bodies and order.weight is None and pump_weight is None:
-        yield Finding.against(PivError.WEIGHT_MISSING, order.weight_field or "weight", "dosed per kg, and no weight is known")
+    if "kg" in bodies and order.weight is None and pump_weight is None and "weight" not in order.unread:
+        only_there = facts.channel is not None and facts.channel.weight is not None
+        why = "the order is not per kg, so the pump's own weight may not be used" if only_there else "no weight is known"
+        yield Finding.against(PivError.WEIGHT_MISSING, order.weight_field or "weight", f"dosed per kg, and {why}")
     if "m2" in bodies:
         if order.body_surface_area is None:
             yield Finding.against(PivError.BSA_MISSING, "body surface", "dosed per m2, and no body surface was sent")
@@ -29,15 +32,31 @@ def what_the_dose_needs(facts: Facts) -> Iterator[Finding]:
             yield Finding.against(PivError.WEIGHT_MISSING, order.weight_field or "weight", "dosed per m2, and no weight was sent")
 
 
+def a_surface_that_fits(facts: Facts) -> Iterator[Finding]:
+    """SR-26, SR-33: a sent body surface against height and weight by Mosteller's formula, BSA² = height × weight / 3600 (cm, kg).
+
+    Both sides are squared, so that no root, and no float, is taken of anything.
+    """
+    order = facts.order
+    if order.body_surface_area is None or order.height is None or order.weight is None:
+        return
+    sent = order.body_surface_area.quantity.to("m2").value
+    squared = order.height.quantity.to("cm").value * order.weight.quantity.to("kg").value / 3600
+    off = facts.rules.surface_difference
+    if not squared * (1 - off) ** 2 <= sent**2 <= squared * (1 + off) ** 2:
+        text = f"{order.body_surface_area} does not fit {order.height} and {order.weight.quantity}"
+        yield Finding.against(Sub.NO_AGREEMENT, order.body_surface_area.field, text)
+
+
 def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
     """SR-34: inside the care area's and the entry's bounds, not far from what is charted; pounds only if coded as such, and confirmed."""
     entry, order = facts.entry, facts.order
-    if order.weight is None and facts.program is not None and facts.program.weight is not None:
-        yield from _bounds(facts, "pump weight", facts.program.weight)
+    if order.weight is None and (facts.program is None or facts.program.weight is None):
         return
-    if order.weight is None:
-        return
-    weight, field = order.weight.quantity, order.weight_field or "weight"
+    if order.weight is not None:
+        weight, field = order.weight.quantity, order.weight_field or "weight"
+    elif facts.program is not None and facts.program.weight is not None:
+        weight, field = facts.program.weight, "pump weight"
     if weight.unit == "[lb_av]":
         text = f"the weight was sent in pounds: {weight} is {show(weight.to('kg').value, 2)} kg"
         yield Finding.caution(field, text, action="Confirm the weight in kg.", must_confirm=True)
@@ -49,7 +68,8 @@ def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
     if charted is not None and used:
         off = _difference(weight, charted.quantity)
         if off > facts.rules.weight_history_difference:
-            text = f"the order says {weight}, the chart {charted.quantity}: they differ by {show(off * 100, 0)} %"
+            whose = "the order" if order.weight is not None else "the pump"
+            text = f"{whose} says {weight}, the chart {charted.quantity}: they differ by {show(off * 100, 0)} %"
             yield Finding.against(PivError.INVALID_PARAMETER, field, text)
 
 
@@ -89,7 +109,7 @@ def a_recent_weight(facts: Facts) -> Iterator[Finding]:
     if age < timedelta(0) - timedelta(seconds=facts.rules.skew_blocks_s):
         yield Finding.against(PivError.INVALID_PARAMETER, "weight", "the weight was taken in the future")
     elif area is None or age > timedelta(hours=area.weight_max_age_h):
-        text = f"weight {order.weight.quantity} is {age.days} days old" if age.days else f"weight {order.weight.quantity} is over a day old"
+        text = f"weight {order.weight.quantity} is {age.days} day{'' if age.days == 1 else 's'} old"
         yield Finding.caution("weight", text, action="Confirm the weight.", must_confirm=True)
 
 
