@@ -326,7 +326,9 @@ def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Only one ERR fits into an RRG: refusals first, by question (who and on what, may it be given, when, where, then what and how much)."""
 
     def rank(finding: Finding) -> tuple[int, int]:
+        if not finding.refuses:
+            return _SEVERITIES[finding.severity], 0
         question = next((place for place, codes in enumerate(_QUESTIONS) if finding.code in codes), len(_QUESTIONS))
-        return _SEVERITIES[finding.severity], question if finding.refuses else 0
+        return 0, question
 
     return tuple(sorted(findings, key=rank))

@@ -6,6 +6,7 @@ IHE DEV TF-2, 3.3.4.4.5 and 3.3.4.4.10 (kinds of order); fhir-infusion.md 2.2 (t
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from typing import NamedTuple
 
 from interop.domain.delivery import Mode, Route
 from interop.domain.finding import Finding
@@ -14,8 +15,7 @@ from interop.domain.quantity import Quantity
 from interop.domain.request import CodeAsSent, Purpose, VerificationAsSent
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A value as understood, the field it stood in and the digits as sent (their last one tells how far it was rounded; D-15)."""
 
     quantity: Quantity
@@ -197,8 +197,7 @@ class Component:
     findings: tuple[Finding, ...] = ()  # against its strength; they count only if this is the active ingredient
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One line of the explanation: what was read, from which field, as sent, as understood (an amount, or words), by which spelling."""
 
     what: str

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from interop.domain.finding import Code, Finding, Severity
 from interop.domain.library import LibraryEntry
@@ -12,8 +13,7 @@ from interop.domain.quantity import show
 from interop.domain.release import FormularyRow
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An entry that was weighed, and why it stayed or fell."""
 
     entry: LibraryEntry
@@ -22,8 +22,7 @@ class Candidate:
     question: str = ""  # which question felled it: care area, mode, route, therapy, unit, concentration
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of arithmetic for people, put into words only when somebody reads it: most plans are never explained."""
 
     template: str
