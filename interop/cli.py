@@ -8,6 +8,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from interop.domain.quantity import Quantity
 
 OK, UNREADABLE, WRONG_USE, REFUSED = 0, 1, 2, 3
 
@@ -39,7 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("file", metavar="FILE", help="an HL7 v2 message or a FHIR resource; - reads standard input")
     _site_option(explain)
     explain.add_argument("--sender", default="", metavar="PROFILE", help="read it through this sender profile of the site")
-    explain.add_argument("--at", default="", metavar="TIME", help="plan for this time, ISO 8601 with offset (default: ORC-9 plus 10 s; for an order without one, now)")
+    explain.add_argument(
+        "--at",
+        default="",
+        metavar="TIME",
+        help="plan for this time, ISO 8601 with offset (default: ORC-9 plus 10 s; for an order without one, now)",
+    )
     explain.add_argument("--care-area", default="", metavar="AREA", help="care area selected on the pump (default: one that fits)")
     explain.add_argument("--library", default="", metavar="VERSION", help="library version the pump reports (default: the site's)")
     explain.add_argument("--pump-model", default="", metavar="MODEL", help="pump model (default: the first that fits)")
@@ -79,9 +90,54 @@ def _say(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
-def _fail(text: str, code: int) -> int:
-    sys.stderr.write(f"interop: {text}\n")
+def _fail(text: str, code: int, *, as_json: bool = False, faults: Sequence[str] = ()) -> int:
+    """Says on standard error why a command came to no answer; a program that asked for JSON is told on standard output as well."""
+    from interop.workbench import explain
+
+    sys.stderr.write(explain.as_lines([*faults, f"interop: {text}"]))
+    if as_json:
+        outcome = "unreadable" if code == UNREADABLE else "wrong use"
+        _say(explain.json_text({"outcome": outcome, "error": text, **({"faults": list(faults)} if faults else {})}))
     return code
+
+
+class _NoAnswer(Exception):
+    """A command ends before its answer: why, and with which exit code."""
+
+    def __init__(self, text: str, code: int, faults: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.text, self.code, self.faults = text, code, faults
+
+
+def _time_given(text: str) -> "datetime | None":
+    """--at. Raises: _NoAnswer."""
+    from datetime import datetime
+
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise _NoAnswer("--at wants a time such as 2026-11-23T08:15:00-06:00", WRONG_USE) from None
+    if at is not None and at.tzinfo is None:
+        raise _NoAnswer("--at needs an offset, such as 2026-11-23T08:15:00-06:00", WRONG_USE)
+    return at
+
+
+def _weight_given(text: str) -> "Quantity | None":
+    """--pump-weight. Raises: _NoAnswer."""
+    from interop.domain.quantity import NotANumber, Quantity
+
+    if not text:
+        return None
+    number, _, unit = text.partition(" ")
+    if unit.strip() not in ("kg", "g"):
+        raise _NoAnswer("--pump-weight wants a number and its unit, kg or g, such as '80 kg'", WRONG_USE)
+    try:
+        weight = Quantity.of(number, unit.strip())
+    except NotANumber:
+        weight = None
+    if weight is None or weight.value <= 0:
+        raise _NoAnswer("--pump-weight wants a weight above zero as a plain number, such as '80 kg'", WRONG_USE)
+    return weight
 
 
 def _site_folder(named: str) -> Path:
@@ -91,55 +147,49 @@ def _site_folder(named: str) -> Path:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
+    try:
+        return _explained(arguments)
+    except _NoAnswer as ended:
+        return _fail(ended.text, ended.code, as_json=arguments.json, faults=ended.faults)
+
+
+def _explained(arguments: argparse.Namespace) -> int:
+    """Raises: _NoAnswer."""
     from datetime import datetime
 
-    from interop.domain.quantity import NotANumber, Quantity
     from interop.pathway import plan
     from interop.site.load import load_site
     from interop.workbench import explain, reading, supposed
 
-    try:
-        at = datetime.fromisoformat(arguments.at) if arguments.at else None
-        number, _, unit = arguments.pump_weight.partition(" ")
-        weight = Quantity.of(number, unit.strip()) if arguments.pump_weight else None
-    except (ValueError, NotANumber):
-        return _fail("--at wants a time such as 2026-11-23T08:15:00-06:00, --pump-weight a weight such as '80 kg'", WRONG_USE)
-    except KeyError:
-        return _fail(f"--pump-weight: {arguments.pump_weight!r} has no unit of weight (kg or g)", WRONG_USE)
-    if at is not None and at.tzinfo is None:
-        return _fail("--at needs an offset, such as 2026-11-23T08:15:00-06:00", WRONG_USE)
-    if weight is not None and weight.unit not in ("kg", "g"):
-        return _fail(f"--pump-weight: {weight.unit} is not a unit of weight (kg or g)", WRONG_USE)
+    at, weight = _time_given(arguments.at), _weight_given(arguments.pump_weight)
     loaded = load_site(_site_folder(arguments.site))
     if loaded.release is None:
-        for fault in loaded.faults:
-            sys.stderr.write(f"{fault}\n")
-        return _fail("the site is unsound: see `interop mappings check`", WRONG_USE)
+        raise _NoAnswer("the site is unsound: see `interop mappings check`", WRONG_USE, [str(fault) for fault in loaded.faults])
     try:
         data = sys.stdin.buffer.read() if arguments.file == "-" else Path(arguments.file).read_bytes()
         order = reading.read_order(data, loaded.release, arguments.sender)
     except OSError as fault:
-        return _fail(f"{arguments.file}: {fault.strerror}", UNREADABLE)
+        raise _NoAnswer(f"{arguments.file}: {fault.strerror}", UNREADABLE) from fault
     except reading.Unreadable as fault:
-        return _fail(f"{arguments.file} cannot be read: {fault.reason}", UNREADABLE)
+        raise _NoAnswer(f"{arguments.file} cannot be read: {fault.reason}", UNREADABLE) from fault
     except LookupError as fault:
-        return _fail(str(fault.args[0]), WRONG_USE)
+        raise _NoAnswer(str(fault.args[0]), WRONG_USE) from fault
     if isinstance(order, reading.NotAnOrder):
         if arguments.json:
             outcome = {"what": order.what, "outcome": "refused", "findings": [explain.finding_as_json(order.finding)], "offer": None}
-            _say(json.dumps(outcome, indent=2, ensure_ascii=False))
+            _say(explain.json_text(outcome))
         else:
-            _say("\n".join([order.what, *explain.finding_lines(order.finding), "  NOT OFFERED: 1 reason"]))
+            _say(explain.as_lines([*explain.finding_lines(order.finding), "  NOT OFFERED: 1 reason"]))
         return REFUSED
     today = datetime.now().astimezone().replace(microsecond=0)
     wishes = supposed.Wishes(at, today, arguments.care_area, arguments.library, arguments.pump_model, weight)
     try:
         case, now = supposed.suppose(order.request, loaded.release, wishes, order.assumptions)
     except supposed.CannotSuppose as fault:
-        return _fail(str(fault), WRONG_USE)
+        raise _NoAnswer(str(fault), WRONG_USE) from fault
     made = plan(order.request, case, now)
     if arguments.json:
-        _say(json.dumps(explain.as_json(made, loaded.release, order.what, now), indent=2, ensure_ascii=False))
+        _say(explain.json_text(explain.as_json(made, loaded.release, order.what, now)))
     else:
         _say(explain.as_text(made, loaded.release, order.what, now))
     return OK if made.offer is not None else REFUSED
@@ -150,7 +200,7 @@ def _mappings_check(arguments: argparse.Namespace) -> int:
 
     folder = _site_folder(arguments.site)
     if not folder.is_dir():
-        return _fail(f"{folder} is not a folder", WRONG_USE)
+        return _fail(f"{folder} is not a folder", WRONG_USE, as_json=arguments.json)
     report = mappings_check.check(folder)
     _say(json.dumps(report.as_json(), indent=2, ensure_ascii=False) if arguments.json else report.as_text())
     return OK if report.is_sound else REFUSED

@@ -178,12 +178,16 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """When the order holds: from ``start`` to ``end`` (None: open), or for ``lasts`` (FHIR Timing.repeat.bounds)."""
+    """When the order holds: from ``start`` or to ``end``, or for ``lasts`` (FHIR Timing.repeat.bounds); or ``at`` which it is due (Timing.event).
+
+    A naive midnight is a date whose zone was not sent.
+    """
 
     field: str
     start: datetime | None = None
     end: datetime | None = None
     lasts: Given | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,7 @@ class Order:
     height: Given | None
     body_surface_area: Given | None
     status: str
+    status_field: str
     intent: str
     do_not_perform: str
     verification: VerificationAsSent

@@ -15,6 +15,7 @@ from interop.domain.release import Release
 from interop.domain.request import AmountAsSent, AsSent, GiveAsSent, IngredientAsSent, OrderRequest, RatioAsSent
 from interop.domain.ucum import AREA, LENGTH, MASS, UCUM, Unit
 from interop.stages.naming import drug_for_spellings
+from interop.stages.prescribed import read_bounds, read_caps
 from interop.stages.regimen import Amounts, regimen_of
 from interop.stages.routes import read_mode, read_route
 from interop.stages.times import NotATime, read_date, read_date_time, read_dtm
@@ -142,6 +143,7 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     height = reader.amount("height", request.height, lambda unit: unit.dimension == LENGTH, "body height (cm)")
     surface = reader.amount("body surface", request.body_surface_area, lambda unit: unit.dimension == AREA, "body surface (m2)")
     components = tuple(_component(ingredient, reader) for ingredient in give.ingredients)
+    caps, bounds = read_caps(give, reader), read_bounds(give, reader)
     reader.read("dosage text (shown, never read)", give.text)
 
     kind, regimen, used_duration, also = regimen_of(request, give, amounts, duration, mode, reader)
@@ -179,13 +181,14 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         height=height,
         body_surface_area=surface,
         status=request.status.text,
+        status_field=request.status.field,
         intent=request.intent.text,
         do_not_perform=request.do_not_perform.text,
         verification=request.verification,
         as_needed=give.as_needed.text,
         window=amounts.window,
-        caps=(),
-        bounds=(),
+        caps=caps,
+        bounds=bounds,
         unread=frozenset(reader.unread),
         readings=tuple(reader.readings),
         findings=(*request.findings, *reader.findings),
@@ -377,6 +380,7 @@ def not_understood(request: OrderRequest, reason: Finding) -> Order:
         height=None,
         body_surface_area=None,
         status=request.status.text,
+        status_field=request.status.field,
         intent=request.intent.text,
         do_not_perform=request.do_not_perform.text,
         verification=request.verification,

@@ -1,6 +1,7 @@
 """Why one order maps as it does: a plan told stage by stage, as text for people or as JSON for programs."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from interop.domain.plan import Offer, Plan
 from interop.domain.program import Program, Rounded
 from interop.domain.quantity import Quantity, show
 from interop.domain.release import Release
+from interop.domain.request import CodeAsSent
 
 WIDTH = 100
 MARK = {Severity.REFUSE: "✗", Severity.CAUTION: "!", Severity.NOTE: "·"}
@@ -17,30 +19,49 @@ MARK = {Severity.REFUSE: "✗", Severity.CAUTION: "!", Severity.NOTE: "·"}
 
 def as_text(plan: Plan, release: Release, what: str, now: datetime) -> str:
     """The whole plan in words, in the order in which it was made."""
-    return "\n".join(_lines(plan, release, what, now)) + "\n"
+    return as_lines(_lines(plan, release, what, now))
+
+
+def as_lines(lines: Iterable[str]) -> str:
+    """Lines for a terminal, every one shown with ``visible``."""
+    return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def visible(text: str) -> str:
+    """The text with everything that does not print as one visible character written out (``\\x0A``, ``\\u202E``).
+
+    Texts of a message may hold line ends, control sequences and marks that turn the direction of writing: none may pass for a line of ours.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _written_out(ord(character)) for character in text)
+
+
+def _written_out(code: int) -> str:
+    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
 def _lines(plan: Plan, release: Release, what: str, now: datetime) -> Iterator[str]:
     yield f"{what}, planned for {now.isoformat()}"
     yield f"site {release.site}, library {release.library.ref}, mapping {release.mapping_hash[:12]}"
     if plan.assumptions:
-        yield "\nSupposed"
+        yield from ("", "Supposed")
         yield from (f"  {line}" for line in plan.assumptions)
-    yield "\n1 Read and understood"
+    yield from ("", "1 Read and understood")
     yield from _table(plan.order.readings)
     kind = plan.kind.value if plan.kind is not None else "not known"
     yield f"  kind of order: {kind}"
-    yield "\n2 Drug library"
-    yield from _match(plan)
+    yield from ("", "2 Drug library")
+    yield from _match(plan, release)
     if plan.match.derivation:
-        yield "\n3 Arithmetic"
+        yield from ("", "3 Arithmetic")
         yield from (f"  {line}" for line in plan.match.derivation)
-    yield "\n4 Checks"
+    yield from ("", "4 Checks")
     if not plan.findings:
         yield "  nothing against it"
     for finding in plan.findings:
         yield from finding_lines(finding)
-    yield "\n5 Offer"
+    yield from ("", "5 Offer")
     if plan.offer is None:
         refusals = len(plan.refusals)
         yield f"  NOT OFFERED: {refusals} reason{'s' if refusals != 1 else ''}"
@@ -56,13 +77,15 @@ def _table(readings: tuple[Reading, ...]) -> Iterator[str]:
     second = min(max(len(reading.field) for reading in readings), 48)
     for reading in readings:
         arrow = f" → {reading.understood}" if reading.understood and reading.understood != reading.as_sent else ""
-        yield f"  {reading.what:<{first}}  {reading.field:<{second}}  {reading.as_sent}{arrow}"
+        yield visible(f"  {reading.what:<{first}}  {reading.field:<{second}}  {reading.as_sent}{arrow}")
 
 
-def _match(plan: Plan) -> Iterator[str]:
+def _match(plan: Plan, release: Release) -> Iterator[str]:
     for row in plan.match.codes:
         therapy = f", therapy {row.therapy}" if row.therapy else ""
         yield f"  code {row.code} ({row.system}) is {row.drug}{therapy}, by {row.place}"
+    for code in passed_over(plan, release):
+        yield f"  code {code.code} ({code.system or 'no system'}) is not in formulary.csv, passed over"
     if not plan.match.drug:
         yield "  no drug"
         return
@@ -71,14 +94,27 @@ def _match(plan: Plan) -> Iterator[str]:
         yield f"  {mark} {candidate.entry.key} {candidate.entry.title}: {candidate.reason}"
 
 
+def passed_over(plan: Plan, release: Release) -> tuple[CodeAsSent, ...]:
+    """The codes of the drug and its ingredients that were sent and that the formulary does not have, each once."""
+    order = plan.order
+    sent = (*order.codes, *(code for component in order.components for code in component.codes))
+    unknown = {(code.system, code.code): code for code in reversed(sent) if code.code and (code.system, code.code) not in release.formulary}
+    return tuple(reversed(unknown.values()))
+
+
 def finding_lines(finding: Finding) -> Iterator[str]:
     """``✗ 9024 DL-010 hard high: dose rate 100 ug/kg/min is above …`` and, below it, what to do and whose move it is."""
     code = f"{finding.code_text} " if finding.code_text else ""
-    yield f"  {MARK[finding.severity]} {code}{finding.field}: {finding.sentence}"
-    if finding.severity is Severity.NOTE:
-        return
-    if finding.action:
-        yield f"      {finding.owner.value}: {finding.action}"
+    yield visible(f"  {MARK[finding.severity]} {code}{finding.field}: {finding.sentence}")
+    if finding.severity is not Severity.NOTE:
+        yield visible(f"      {finding.owner.value}: {_action(finding)}")
+
+
+def _action(finding: Finding) -> str:
+    """What to do. A caution for which nobody wrote it down is at least to be looked at, or answered; a note asks for nothing."""
+    if finding.action or finding.severity is not Severity.CAUTION:
+        return finding.action
+    return "Answer it at the pump." if finding.must_confirm else "Look at it before confirming."
 
 
 def _offer(offer: Offer) -> Iterator[str]:
@@ -114,6 +150,12 @@ def _rounded(rounded: Rounded) -> str:
     return str(rounded.set) if rounded.set.value == rounded.asked.value else f"{rounded.set} (ordered: {rounded.asked})"
 
 
+def json_text(told: Mapping[str, Any]) -> str:
+    """JSON for programs that a person may print all the same: what does not print is written as ``\\uXXXX``."""
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
+
+
 def as_json(plan: Plan, release: Release, what: str, now: datetime) -> dict[str, Any]:
     """The same as plain values. Amounts are ``{"text", "value", "unit"}`` with ``value`` an exact fraction as text: no number here is a float."""
     return {
@@ -135,6 +177,7 @@ def as_json(plan: Plan, release: Release, what: str, now: datetime) -> dict[str,
             {"system": row.system, "code": row.code, "drug": row.drug, "therapy": row.therapy, "place": row.place}
             for row in plan.match.codes
         ],
+        "passed_over": [{"system": code.system, "code": code.code, "field": code.field} for code in passed_over(plan, release)],
         "drug": plan.match.drug or None,
         "candidates": [
             {"entry": each.entry.key, "title": each.entry.title, "stayed": each.stayed, "reason": each.reason, "question": each.question}
@@ -152,7 +195,7 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "code": finding.code_text or None,
         "field": finding.field,
         "sentence": finding.sentence,
-        "action": finding.action,
+        "action": _action(finding),
         "owner": finding.owner.value,
         "must_confirm": finding.must_confirm,
     }

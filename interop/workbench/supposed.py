@@ -51,6 +51,8 @@ def suppose(request: OrderRequest, release: Release, wishes: Wishes, said_before
         mode = next(iter(model.channels))
     care_area = _care_area(order, release, wishes, model, mode, said)
     channel = _channel(order, release, wishes, model, mode, care_area, now)
+    if order.pump_id and not order.channel_id and model.channel_ids:
+        said.append(_which_channel(order, model, channel))
     entry = map_to_library(order, _case(order, release, channel, now, ())).entry
     if entry is not None and entry.route is Route.EPIDURAL:
         said.append("the channel is an epidural one")
@@ -106,7 +108,10 @@ def _model(release: Release, wishes: Wishes, mode: Mode, said: list[str]) -> Pum
 
 
 def _care_area(order: Order, release: Release, wishes: Wishes, model: PumpModel, mode: Mode, said: list[str]) -> str:
-    """The one given; else the first of the site's in which one entry fits, best where the patient's location allows it."""
+    """The one given; else the first of the site's in which one entry fits and where the patient's location may be.
+
+    Where none fits, the pump stands where the patient is all the same: a supposed pump must not refuse an order by a ward that nobody chose.
+    """
     if wishes.care_area:
         if wishes.care_area not in release.care_areas:
             raise CannotSuppose(f"no care area {wishes.care_area!r}; this site has {', '.join(release.care_areas)}")
@@ -117,19 +122,27 @@ def _care_area(order: Order, release: Release, wishes: Wishes, model: PumpModel,
         channel = _channel(order, release, wishes, model, mode, area, at)
         return map_to_library(order, _case(order, release, channel, at, ())).entry is not None
 
-    def usable(area: str) -> bool:
-        return not order.location or release.locations.get((order.location, area)) is LocationRule.ALLOWED
-
     fitting = [area for area in release.care_areas if fits(area)]
-    usable_first = [area for area in fitting if usable(area)] or fitting
-    if not usable_first:
-        chosen = next((area for area in release.care_areas if _has_the_drug(order, release, area)), next(iter(release.care_areas)))
-        said.append(f"the pump is set to {chosen}; no care area has an entry that fits")
-        return chosen
-    others = [area for area in fitting if area != usable_first[0]]
-    also = f" (it would also fit in {', '.join(others)})" if others else ""
-    said.append(f"the pump is set to {usable_first[0]}{also}")
-    return usable_first[0]
+    there = _where_the_patient_may_be(order, release) or tuple(release.care_areas)
+    with_the_drug = [area for area in there if _has_the_drug(order, release, area)]
+    chosen = next(iter([*(area for area in there if area in fitting), *with_the_drug, *there]))
+    others = [area for area in fitting if area != chosen]
+    if chosen in fitting:
+        also = f" (it would also fit in {', '.join(others)})" if others else ""
+    elif others:
+        also = f"; no entry fits there (one would in {', '.join(others)})"
+    else:
+        also = "; no care area has an entry that fits"
+    said.append(f"the pump is set to {chosen}{also}")
+    return chosen
+
+
+def _where_the_patient_may_be(order: Order, release: Release) -> tuple[str, ...]:
+    """The care areas that the site's table permits for the patient's location (D-03), those without a caution first; none: it permits none."""
+    if not order.location:
+        return tuple(release.care_areas)
+    rules = {area: release.locations.get((order.location, area)) for area in release.care_areas}
+    return tuple(area for wanted in (LocationRule.ALLOWED, LocationRule.CAUTION) for area, rule in rules.items() if rule is wanted)
 
 
 def _has_the_drug(order: Order, release: Release, area: str) -> bool:
@@ -140,7 +153,7 @@ def _has_the_drug(order: Order, release: Release, area: str) -> bool:
 def _channel(order: Order, release: Release, wishes: Wishes, model: PumpModel, mode: Mode, care_area: str, now: datetime) -> Channel:
     return Channel(
         pump_id=order.pump_id or "(any)",
-        channel_id=order.channel_id if order.pump_id else "A",
+        channel_id=_channel_id(order, model, wishes),
         model=model.key,
         mode=mode,
         state=ChannelState.IDLE,
@@ -152,6 +165,27 @@ def _channel(order: Order, release: Release, wishes: Wishes, model: PumpModel, m
         is_epidural=_is_epidural(order, release, mode, care_area),
         manufacturer=order.manufacturer,
     )
+
+
+def _channel_id(order: Order, model: PumpModel, wishes: Wishes) -> str:
+    """The channel that matches: as named; the only one; or none beside the pump's id, which then names the channel itself (ihe-pcd.md 3.6).
+
+    On a model that was asked for, with several channels, that cannot be: the first is at hand, and the order does not name it (9001, D-08).
+    """
+    if order.channel_id and order.pump_id:
+        return order.channel_id
+    if order.pump_id and len(model.channel_ids) > 1 and not wishes.pump_model:
+        return ""
+    return model.channel_ids[0] if model.channel_ids else "A"
+
+
+def _which_channel(order: Order, model: PumpModel, channel: Channel) -> str:
+    if len(model.channel_ids) == 1:
+        return f"the order names no channel, and {model.key} has one, {channel.channel_id}"
+    if not channel.channel_id:
+        return f"{order.pump_id} names one channel by itself; on a {model.title} the channel would have to be named too"
+    names = ", ".join(model.channel_ids)
+    return f"the order names no channel, and {model.key} has {len(model.channel_ids)} ({names}): {channel.channel_id} is at hand"
 
 
 def _is_epidural(order: Order, release: Release, mode: Mode, care_area: str) -> bool:
@@ -176,5 +210,7 @@ def _case(order: Order, release: Release, channel: Channel, now: datetime, assum
     scan = None
     if not order.bedside:
         scan = BedsideScan("(supposed)", scanned, "(clinician at the bedside)", patient, channel.pump_id, channel.channel_id)
-    association = Association(patient, order.placer_order_number, channel.pump_id, channel.channel_id, scanned, system_group=order.system_group)
+    association = Association(
+        patient, order.placer_order_number, channel.pump_id, channel.channel_id, scanned, system_group=order.system_group
+    )
     return Case(release=release, channel=channel, association=association, scan=scan, assumptions=assumptions)

@@ -285,6 +285,72 @@ def test_what_could_not_be_read_is_not_told_as_absent():
     assert codes_of(planned(an_order(weight="heavy"))) == {"9004"}
 
 
+DOSAGE = "http://hl7.org/fhir/StructureDefinition/Dosage"
+
+
+def of_dosage(code, number, unit=""):
+    return ParameterAsSent(CodeAsSent(code, DOSAGE, "", code), an_amount(number, unit, code, code))
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "fits"),
+    [
+        ("400", "mg", True),
+        ("399", "mg", False),
+        ("5", "mg/kg", True),
+        ("4.9", "mg/kg", False),
+        ("250", "mL", True),
+        ("249", "mL", False),
+        ("1", "[iU]", False),
+    ],
+)
+def test_sr_26_not_more_than_the_prescriber_allows_in_one_administration(number, unit, fits):
+    """250 mL of 1.6 mg/mL is 400 mg, which is 5 mg for each of 80 kg."""
+    plan = planned(as_fhir(an_order(parameters=(of_dosage("maxDosePerAdministration", number, unit),))))
+    assert (plan.offer is not None) is fits
+    assert codes_of(plan) <= {"9004.values-disagree"}
+
+
+@pytest.mark.parametrize(("most", "hours", "fits"), [("48", "1", True), ("47", "1", False), ("400", "24", True), ("399", "24", False)])
+def test_sr_26_not_more_than_the_prescriber_allows_in_a_period(most, hours, fits):
+    """48 mg each hour, and 400 mg before it ends."""
+    caps = (of_dosage("maxDosePerPeriod.numerator", most, "mg"), of_dosage("maxDosePerPeriod.denominator", hours, "h"))
+    assert (planned(as_fhir(an_order(parameters=caps))).offer is not None) is fits
+
+
+@pytest.mark.parametrize(
+    ("code", "moment", "active"),
+    [
+        ("bounds-end", "2026-03-02T07:59:59+00:00", False),
+        ("bounds-end", "2026-03-02T08:00:01+00:00", True),
+        ("bounds-end", "2026-03-01", False),
+        ("bounds-end", "2026-03-02", True),
+        ("bounds-start", "2026-03-02T08:00:01+00:00", False),
+        ("bounds-start", "2026-03-02", True),
+        ("bounds-start", "2026-03-03", False),
+    ],
+)
+def test_sr_07_before_its_start_and_after_its_end_an_order_is_not_active(code, moment, active):
+    plan = planned(as_fhir(an_order(parameters=(of_dosage(code, moment),))))
+    assert ("9016.order-not-active" not in codes_of(plan)) is active
+
+
+def test_sr_07_a_bound_that_cannot_be_read_refuses():
+    assert codes_of(planned(as_fhir(an_order(parameters=(of_dosage("bounds-end", "soon"),))))) == {"9004"}
+
+
+def test_sr_26_a_program_does_not_outlast_its_order():
+    assert planned(as_fhir(an_order(parameters=(of_dosage("bounds-duration", "9", "h"),)))).offer is not None
+    assert codes_of(planned(as_fhir(an_order(parameters=(of_dosage("bounds-duration", "8", "h"),))))) == {"9004.values-disagree"}
+
+
+def test_an_order_that_is_due_at_another_time_is_confirmed():
+    due = planned(as_fhir(an_order(parameters=(of_dosage("event", "2026-03-02T08:30:00+00:00"),))))
+    assert not any("to be given at" in caution.sentence for caution in due.cautions)
+    tomorrow = planned(as_fhir(an_order(parameters=(of_dosage("event", "2026-03-03T08:30:00+00:00"),))))
+    assert any("to be given at" in caution.sentence and caution.must_confirm for caution in tomorrow.cautions)
+
+
 CONTRADICTIONS = {
     "code": {"codes": (CodeAsSent("LOC-00501", LOCAL, "", "RXG-4"), CodeAsSent("LOC-00601", LOCAL, "", "RXG-4"))},
     "vtbi": {"vtbi": an_amount("999", "mL", "RXG-5")},

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from interop.domain.finding import Severity
 from interop.domain.request import AsSent, CodeAsSent, OrderRequest, UnitClaim, VerificationPolicy
 from interop.domain.sender import Format, SenderProfile, VerificationRule
 from interop.wire.hl7v2.er7 import Message
@@ -30,10 +29,6 @@ def read(data: bytes, **profile: Any) -> OrderRequest:
 def refused_fields(request: OrderRequest) -> set[tuple[str, str]]:
     """Code and field of every refusal."""
     return {(finding.code_text, finding.field) for finding in request.findings if finding.refuses}
-
-
-def cautions(request: OrderRequest) -> list[str]:
-    return [finding.field for finding in request.findings if finding.severity is Severity.CAUTION]
 
 
 def everything_said(noun: object) -> Iterator[tuple[str, str]]:

@@ -429,17 +429,53 @@ def test_as_needed_is_said_with_its_reason(name: str, value: Json, said: str) ->
     assert requested(changed(a_request(), f"{FIRST}.{name}", value)).gives[0].as_needed.text == said
 
 
+HL7_METHODS = "http://terminology.hl7.org/CodeSystem/v2-0165"
+
+
+def with_method(method: Json) -> OrderRequest:
+    return requested(changed(a_request(), f"{FIRST}.method", method))
+
+
+@pytest.mark.requirement("SR-20")
 @pytest.mark.parametrize(
     ("method", "said"),
     [
-        ({"coding": [{"system": SNOMED, "code": "738995006"}, {"system": "http://terminology.hl7.org/CodeSystem/v2-0165", "code": "IVPB"}]}, "IVPB"),
+        ({"coding": [{"system": SNOMED, "code": "738995006"}, {"system": HL7_METHODS, "code": "IVPB"}]}, "IVPB"),
+        ({"coding": [{"system": HL7_METHODS, "code": "IV"}], "text": "drip"}, "IV"),
+        ({"coding": [{"system": "http://hl7.org/fhir/v2/0165", "code": "IV"}]}, "IV"),
+    ],
+)  # fmt: skip
+def test_sr_20_a_method_of_hl7s_table_that_is_an_infusion_is_read(method: Json, said: str) -> None:
+    request = with_method(method)
+    assert request.findings == ()
+    assert request.gives[0].method.text == said
+
+
+@pytest.mark.requirement("SR-20")
+@pytest.mark.parametrize(
+    "codes", [[(HL7_METHODS, "IVP")], [(HL7_METHODS, "IM"), (SNOMED, "738995006")], [(HL7_METHODS, "IV"), (HL7_METHODS, "IVPB")]]
+)
+def test_sr_20_a_method_of_hl7s_table_that_is_none_and_two_that_differ_are_refused(codes: list[tuple[str, str]]) -> None:
+    request = with_method({"coding": [{"system": system, "code": code} for system, code in codes]})
+    (finding,) = request.findings
+    assert (finding.severity, finding.code, finding.field.rpartition(".")[2]) == (Severity.REFUSE, PivError.INVALID_PARAMETER, "code")
+
+
+@pytest.mark.requirement("SR-20")
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
         ({"coding": [{"system": SNOMED, "code": "738995006"}], "text": "infusion"}, "738995006"),
+        ({"coding": [{"system": "urn:house", "code": "IVPB"}]}, "IVPB"),
         ({"text": "PICC line"}, "PICC line"),
         ({"coding": [{"display": "push"}]}, ""),
     ],
-)  # fmt: skip
-def test_the_method_is_its_hl7_code_or_whatever_was_said(method: Json, said: str) -> None:
-    assert requested(changed(a_request(), f"{FIRST}.method", method)).gives[0].method.text == said
+)
+def test_sr_20_a_method_that_cannot_be_judged_is_answered_at_the_pump(method: Json, said: str) -> None:
+    request = with_method(method)
+    (finding,) = request.findings
+    assert (finding.severity, finding.must_confirm, bool(finding.action)) == (Severity.CAUTION, True, True)
+    assert request.gives[0].method.text == said
 
 
 def test_a_route_in_words_only_is_not_taken_as_no_route() -> None:
@@ -447,13 +483,26 @@ def test_a_route_in_words_only_is_not_taken_as_no_route() -> None:
     assert (route.code, route.text, route.field) == ("", "epidural", f"MedicationRequest.{FIRST}.route")
 
 
+def parameters_of(request: OrderRequest) -> dict[str, AmountAsSent]:
+    found = request.gives[0].parameters
+    assert {parameter.code.system for parameter in found} <= {"http://hl7.org/fhir/StructureDefinition/Dosage"}
+    return {parameter.code.code: parameter.value for parameter in found}
+
+
 def test_maxima_are_kept_and_shown() -> None:
     resource = changed(a_request(), f"{FIRST}.maxDosePerPeriod", ratio(quantity("4", "g"), quantity("1", "d")))
     resource = changed(resource, f"{FIRST}.maxDosePerAdministration", quantity("1500", "mg"))
+    resource = changed(resource, f"{FIRST}.maxDosePerLifetime", quantity("9", "g"))
     request = requested(resource)
-    found = {parameter.code.code: parameter.value.number.text for parameter in request.gives[0].parameters}
-    assert found == {"maxDosePerPeriod.numerator": "4", "maxDosePerPeriod.denominator": "1", "maxDosePerAdministration": "1500"}
-    assert reasons(request, Severity.CAUTION) == {(f"{FIRST}.maxDosePerPeriod", ""), (f"{FIRST}.maxDosePerAdministration", "")}
+    assert {name: value.number.text for name, value in parameters_of(request).items()} == {
+        "maxDosePerPeriod.numerator": "4",
+        "maxDosePerPeriod.denominator": "1",
+        "maxDosePerAdministration": "1500",
+        "maxDosePerLifetime": "9",
+    }
+    assert reasons(request, Severity.CAUTION) == {
+        (f"{FIRST}.{name}", "") for name in ("maxDosePerPeriod", "maxDosePerAdministration", "maxDosePerLifetime")
+    }
     assert "the order allows at most 4 g in 1 d" in [finding.sentence for finding in request.findings]
 
 
@@ -461,12 +510,50 @@ def test_how_often_is_kept_and_when_is_noted() -> None:
     repeat: Resource = {
         "frequency": Number("1"), "period": Number("8"), "periodUnit": "h", "count": Number("3"), "boundsPeriod": {"start": "2026-03-02"},
     }  # fmt: skip
-    request = requested(changed(a_request(), f"{FIRST}.timing", {"repeat": repeat}))
-    found = {parameter.code.code: parameter.value for parameter in request.gives[0].parameters}
+    request = requested(changed(a_request(), f"{FIRST}.timing", {"repeat": repeat, "code": {"text": "every 8 h"}}))
+    found = parameters_of(request)
     assert found["timing.repeat.frequency"].number.text == "1"
     assert found["timing.repeat.period"].unit.claims[0].spelling == "h"
-    place = f"{FIRST}.timing.repeat"
-    assert reasons(request, Severity.NOTE) == {(f"{place}.count", ""), (f"{place}.boundsPeriod", "")}
+    place = f"{FIRST}.timing"
+    assert reasons(request, Severity.NOTE) == {(f"{place}.repeat.count", ""), (f"{place}.repeat.boundsPeriod", ""), (f"{place}.code", "")}
+
+
+def test_when_the_order_begins_and_ends_is_handed_on_as_sent_for_a_check_that_knows_the_time() -> None:
+    period: Resource = {"start": "2026-03-02T08:00:00+01:00", "end": "2026-03-03"}
+    request = requested(changed(a_request(), f"{FIRST}.timing", {"repeat": {"boundsPeriod": period}}))
+    place = f"MedicationRequest.{FIRST}.timing.repeat.boundsPeriod"
+    assert parameters_of(request) == {
+        "bounds-start": AmountAsSent(AsSent("2026-03-02T08:00:00+01:00", f"{place}.start")),
+        "bounds-end": AmountAsSent(AsSent("2026-03-03", f"{place}.end")),
+    }
+    codes = [parameter.code for parameter in request.gives[0].parameters]
+    assert [code.field for code in codes] == [f"{place}.start", f"{place}.end"]
+
+
+def test_how_long_the_order_holds_is_handed_on_with_its_unit() -> None:
+    request = requested(changed(a_request(), f"{FIRST}.timing", {"repeat": {"boundsDuration": quantity("10", "d")}}))
+    assert parameters_of(request) == {"bounds-duration": amount("10", "d", f"{FIRST}.timing.repeat.boundsDuration")}
+
+
+def test_each_moment_of_giving_is_handed_on() -> None:
+    moments: list[Json] = ["2026-03-02T08:00:00Z", "2026-03-02T20:00:00Z"]
+    request = requested(changed(a_request(), f"{FIRST}.timing", {"event": moments}))
+    place = f"{FIRST}.timing.event"
+    found = [(one.code.code, one.value.number) for one in request.gives[0].parameters]
+    assert found == [("event", AsSent(str(text), f"MedicationRequest.{place}[{index}]")) for index, text in enumerate(moments)]
+    assert reasons(request, Severity.NOTE) == {(place, "")}
+
+
+def test_more_moments_than_a_chart_has_are_refused_and_not_read_to_the_end() -> None:
+    request = requested(changed(a_request(), f"{FIRST}.timing", {"event": ["2026-03-02T08:00:00Z"] * 100}))
+    assert len(request.gives[0].parameters) == 32
+    assert reasons(request) == {(f"{FIRST}.timing.event", "9004")}
+
+
+def test_the_form_of_the_drug_is_noted_and_not_judged() -> None:
+    request = requested(changed(a_request(), "contained[0].form", {"text": "tablet"}))
+    assert reasons(request, Severity.NOTE) == {("contained[0].form", "")}
+    assert not reasons(request)
 
 
 def test_an_extension_of_the_dose_that_is_not_read_is_noted() -> None:

@@ -142,6 +142,61 @@ def test_a_contained_patient_brings_ids_name_and_birth_date() -> None:
     assert request.findings == ()
 
 
+def with_patient(*identifiers: Json, subject: Resource | None = None, **elements: Json) -> Resource:
+    inner: Resource = {"resourceType": "Patient", "id": "pat", "identifier": list(identifiers), **elements}
+    return changed(a_request(subject={"reference": "#pat", **(subject or {})}), "contained[2]", inner)
+
+
+def typed(value: str, code: str, system: str = PATIENTS) -> Resource:
+    return {"system": system, "value": value, "type": {"coding": [{"code": code}]}}
+
+
+@pytest.mark.requirement("SR-02")
+@pytest.mark.parametrize(
+    ("identifiers", "subject"),
+    [
+        ([typed("1", "MR"), typed("2", "MR")], {}),
+        ([typed("1", "MR"), {"system": PATIENTS, "value": "2"}], {}),
+        ([{"value": "1"}, {"value": "2"}], {}),
+        ([typed("1", "MR")], {"identifier": {"system": PATIENTS, "value": "2"}}),
+    ],
+)
+def test_sr_02_two_ids_of_one_system_that_differ_name_nobody(identifiers: list[Json], subject: Resource) -> None:
+    request = requested(with_patient(*identifiers, subject=subject), PLAIN)
+    (found,) = [finding for finding in request.findings if finding.refuses]
+    assert found.code_text == "9031"
+    assert "identifier" in found.field
+
+
+@pytest.mark.requirement("SR-02")
+def test_sr_02_a_reference_of_the_same_authority_must_name_the_same_patient() -> None:
+    profile = with_places(patient_authority=FieldRule(constant=PATIENTS))
+    subject: Resource = {"reference": "Patient/2", "identifier": {"system": PATIENTS, "value": "1"}}
+    assert reasons(requested(a_request(subject=subject), profile)) == {("subject.reference", "9031")}
+    assert reasons(requested(a_request(subject=subject | {"reference": "Patient/1"}), profile)) == set()
+    assert reasons(requested(a_request(subject=subject), PLAIN)) == set()
+
+
+@pytest.mark.parametrize(
+    "identifiers",
+    [
+        [typed("1", "MR"), typed("1", "MR")],
+        [typed("1", "MR"), typed("2", "SS")],
+        [typed("1", "MR"), typed("2", "MR", "urn:other")],
+        [typed("1", "MR"), typed("2", "MR") | {"use": "old"}],
+    ],
+)
+def test_ids_of_several_systems_or_kinds_an_old_one_and_the_same_twice_are_one_patient(identifiers: list[Json]) -> None:
+    assert reasons(requested(with_patient(*identifiers), PLAIN)) == set()
+
+
+@pytest.mark.parametrize(("name", "value"), [("deceasedBoolean", True), ("deceasedDateTime", "2026-03-01")])
+def test_an_order_for_a_patient_who_is_sent_as_dead_is_refused(name: str, value: Json) -> None:
+    request = requested(with_patient(typed("1", "MR"), **{name: value}), PLAIN)
+    assert reasons(request) == {(f"contained[2].{name}", "9004")}
+    assert reasons(requested(with_patient(typed("1", "MR"), deceasedBoolean=False), PLAIN)) == set()
+
+
 @pytest.mark.parametrize("subject", [{"reference": "Group/1"}, {"type": "Group", "identifier": {"value": "1"}}])
 def test_an_order_for_a_group_names_no_patient(subject: Resource) -> None:
     request = requested(a_request(subject=subject), PLAIN)

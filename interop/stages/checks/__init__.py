@@ -30,6 +30,7 @@ from interop.stages.checks.live_order import (
     live_on_one_channel,
     nothing_on_hold,
 )
+from interop.stages.checks.prescribed import not_more_than_allowed, within_the_orders_time
 from interop.stages.checks.pump_range import rounding_is_small, the_container_holds_it, within_the_pumps_range
 from interop.stages.checks.timing import a_fresh_request, a_live_report, clocks_together
 from interop.stages.checks.warnings import what_the_entry_says
@@ -38,6 +39,7 @@ from interop.stages.checks.weight import a_plausible_weight, a_recent_weight, a_
 CHECKS: tuple[Check, ...] = (
     # is it to be given at all
     an_active_order,
+    within_the_orders_time,
     a_verified_order,
     a_planned_kind,
     asked_for_once,
@@ -73,6 +75,7 @@ CHECKS: tuple[Check, ...] = (
     the_pumps_weight,
     a_recent_weight,
     values_agree,
+    not_more_than_allowed,
     within_limits,
     a_hard_high,
     within_the_volume_limit,

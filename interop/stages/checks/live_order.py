@@ -17,7 +17,7 @@ def an_active_order(facts: Facts) -> Iterator[Finding]:
     if order.do_not_perform.lower() == "true":
         yield Finding.against(Sub.ORDER_NOT_ACTIVE, "MedicationRequest.doNotPerform", "the order says that this must not be given")
     if order.status and order.status != "active":
-        yield Finding.against(Sub.ORDER_NOT_ACTIVE, "MedicationRequest.status", f"the order is {order.status}, not active")
+        yield Finding.against(Sub.ORDER_NOT_ACTIVE, order.status_field or "status", f"the order is {order.status}, not active")
     if order.intent and order.intent not in ACTIONABLE_INTENTS:
         yield Finding.against(Sub.ORDER_NOT_ACTIVE, "MedicationRequest.intent", f"intent {order.intent} is not an order to act on")
     if facts.case.order_state not in ("", "active"):

@@ -9,20 +9,37 @@ from interop.domain.finding import Finding, PivError, Sub
 from interop.domain.request import AmountAsSent, AsSent, CodeAsSent, GiveAsSent, ParameterAsSent, RatioAsSent
 from interop.wire.fhir.amounts import QuantityReader, codes
 from interop.wire.fhir.elements import DOSE_RATE_TYPE
-from interop.wire.fhir.issue import is_code_like
+from interop.wire.fhir.issue import is_code_like, quoted
 from interop.wire.fhir.json import JSON_NUMBER, walk
 from interop.wire.fhir.medication import MedicationAsSent
-from interop.wire.fhir.node import Node
+from interop.wire.fhir.node import Node, text_of
 
 DOSAGE = "http://hl7.org/fhir/StructureDefinition/Dosage"
 """System of the parameters that R4 has elements for and HL7 v2 has OBX codes for: the parameter's code is the element's path in Dosage."""
 
-METHODS = "http://terminology.hl7.org/CodeSystem/v2-0165"
+METHODS = frozenset({"http://terminology.hl7.org/CodeSystem/v2-0165", "http://hl7.org/fhir/v2/0165"})
+INFUSIONS = frozenset({"IV", "IVPB"})
+"""HL7 table 0165, and of it what PCD-03 has for a pump. No reference lists SNOMED's codes of a method, so none of them is judged."""
 
 MAX_GIVES = 32
 """More steps than any pump takes."""
 
+MAX_EVENTS = 32
+"""More moments of giving than one order of a pump has."""
+
 _MAX_EXTENSION_NOTES = 20
+_SCHEDULE = (
+    "boundsPeriod",
+    "boundsDuration",
+    "boundsRange",
+    "count",
+    "frequencyMax",
+    "periodMax",
+    "dayOfWeek",
+    "timeOfDay",
+    "when",
+)
+_COMPARE = "Compare it with what the pump would give before confirming."
 
 
 @dataclass(slots=True)
@@ -66,8 +83,9 @@ class DosageReader:
             if entry.child(name).exists
         ]
         ratios = [self.quantities.ratio(entry.child("rateRatio"), self.findings) for entry in entries if entry.child("rateRatio").exists]
-        repeat = dosage.child("timing").child("repeat")
-        self._note_timing(repeat)
+        timing = dosage.child("timing")
+        repeat = timing.child("repeat")
+        self._note_timing(timing, repeat)
         self._note_extensions(dosage)
         return GiveAsSent(
             sub_id=dosage.text("sequence"),
@@ -79,10 +97,10 @@ class DosageReader:
             strength_volume=medication.volume,
             ingredients=medication.ingredients,
             routes=codes(dosage.child("route")),
-            method=_method(dosage.child("method")),
+            method=self._method(dosage.child("method")),
             as_needed=_as_needed(dosage),
             text=_text(dosage),
-            parameters=(*self._maxima(dosage), *self._schedule(repeat)),
+            parameters=(*self._maxima(dosage), *self._schedule(repeat), *self._bounds(timing, repeat)),
         )
 
     def _window(self, entries: list[Node]) -> tuple[AmountAsSent, AmountAsSent] | None:
@@ -107,14 +125,14 @@ class DosageReader:
         if period.exists:
             ratio: RatioAsSent = self.quantities.ratio(period, self.findings)
             found += [("maxDosePerPeriod.numerator", ratio.numerator), ("maxDosePerPeriod.denominator", ratio.denominator)]
-            self.findings.append(
-                Finding.caution(period.path, f"the order allows at most {_words(ratio.numerator)} in {_words(ratio.denominator)}")
-            )
+            sentence = f"the order allows at most {_words(ratio.numerator)} in {_words(ratio.denominator)}"
+            self.findings.append(Finding.caution(period.path, sentence, action=_COMPARE))
         for name, meaning in (("maxDosePerAdministration", "in one administration"), ("maxDosePerLifetime", "in the patient's life")):
             if dosage.child(name).exists:
                 amount = self.quantities.amount(dosage.child(name))
                 found.append((name, amount))
-                self.findings.append(Finding.caution(dosage.child(name).path, f"the order allows at most {_words(amount)} {meaning}"))
+                sentence = f"the order allows at most {_words(amount)} {meaning}"
+                self.findings.append(Finding.caution(dosage.child(name).path, sentence, action=_COMPARE))
         return [_parameter(name, amount, dosage) for name, amount in found]
 
     def _schedule(self, repeat: Node) -> list[ParameterAsSent]:
@@ -126,22 +144,54 @@ class DosageReader:
             found.append(_parameter("timing.repeat.period", self.quantities.timed(repeat, "period", "periodUnit"), repeat))
         return found
 
-    def _note_timing(self, repeat: Node) -> None:
+    def _bounds(self, timing: Node, repeat: Node) -> list[ParameterAsSent]:
+        """When the order holds and when it is to be given, as sent: a reader has no clock, so a check must judge it.
+
+        ``bounds-start``, ``bounds-end`` and each ``event`` are texts of ISO 8601; ``bounds-duration`` is an amount with its unit.
+        """
+        found = []
+        period = repeat.child("boundsPeriod")
+        for code, name in (("bounds-start", "start"), ("bounds-end", "end")):
+            if period.child(name).exists:
+                found.append(_parameter(code, AmountAsSent(period.text(name)), period))
+        duration = repeat.child("boundsDuration")
+        if duration.exists:
+            found.append(_parameter("bounds-duration", self.quantities.amount(duration), duration))
+        events = timing.each("event")
+        if len(events) > MAX_EVENTS:
+            sentence = f"{len(events)} moments of giving were sent; at most {MAX_EVENTS} are read"
+            self.findings.append(Finding.against(PivError.INVALID_PARAMETER, timing.child("event").path, sentence))
+        found += [_parameter("event", AmountAsSent(AsSent(text_of(event.value), event.path)), timing) for event in events[:MAX_EVENTS]]
+        return found
+
+    def _method(self, concept: Node) -> AsSent:
+        """The code of HL7's table if there is one, else the first code, else the text: what was said is never taken as absent.
+
+        HL7's codes are judged; any other method may be an infusion or a push, and is answered by whoever reads it.
+        """
+        codings = [coding for coding in concept.each("coding") if coding.text("code")]
+        of_hl7 = [coding.text("code") for coding in codings if coding.text("system").text in METHODS]
+        said = (of_hl7 or [coding.text("code") for coding in codings] or [concept.text("text")])[0]
+        other = next((code for code in of_hl7 if code.text not in INFUSIONS or code.text != said.text), None)
+        if other is not None and other.text in INFUSIONS:
+            self.findings.append(Finding.against(PivError.INVALID_PARAMETER, other.field, "the method was sent twice and differs"))
+        elif other is not None:
+            sentence = f"{quoted(other.text)} is no method by which a pump is programmed; IV and IVPB are"
+            self.findings.append(Finding.against(PivError.INVALID_PARAMETER, other.field, sentence))
+        elif concept.exists and not of_hl7:
+            sentence = "the order names a method, and not by a code that says here whether it is an infusion"
+            action = "Read the method in the order; confirm only if it is an infusion by this pump."
+            self.findings.append(Finding.caution(concept.path, sentence, action=action, must_confirm=True))
+        return said
+
+    def _note_timing(self, timing: Node, repeat: Node) -> None:
         """When the order begins and ends, how often it may be given: the chart's question, which no pump is programmed with."""
-        for name in (
-            "boundsPeriod",
-            "boundsDuration",
-            "boundsRange",
-            "count",
-            "frequencyMax",
-            "periodMax",
-            "dayOfWeek",
-            "timeOfDay",
-            "when",
-        ):
-            if repeat.child(name).exists:
+        places = [timing.child(name) for name in ("event", "code")]
+        places += [repeat.child(name) for name in _SCHEDULE]
+        for place in places:
+            if place.exists:
                 sentence = "the order limits when or how often this is given; that is not programmed, compare it with the order"
-                self.findings.append(Finding.note(repeat.child(name).path, sentence))
+                self.findings.append(Finding.note(place.path, sentence))
 
     def _note_extensions(self, dosage: Node) -> None:
         """Extensions add and never change (R4, 2.4.0.1), so they may be passed over; that they were is said."""
@@ -159,15 +209,6 @@ def _is_calculated(entry: Node) -> bool:
     """The ordered value stands before the calculated one: the first of each kind is what is programmed, and the other must agree with it."""
     codings = entry.child("type").each("coding")
     return any(coding.text("system").text == DOSE_RATE_TYPE and coding.text("code").text == "calculated" for coding in codings)
-
-
-def _method(concept: Node) -> AsSent:
-    """The code of HL7 table 0165 (``IVPB``) if there is one, else the first code, else the text: what was said is never taken as absent."""
-    codings = [coding for coding in concept.each("coding") if coding.text("code")]
-    for coding in codings:
-        if coding.text("system").text == METHODS:
-            return coding.text("code")
-    return codings[0].text("code") if codings else concept.text("text")
 
 
 def _as_needed(dosage: Node) -> AsSent:

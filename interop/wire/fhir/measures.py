@@ -38,7 +38,9 @@ def read_measures(
             if asked & wanted and (with_weight or kind != "weight") and _may_be_used(node, kind, request, findings):
                 found[kind].append(node)
                 if asked & WEIGHT_NOT_MEASURED:
-                    findings.append(Finding.caution(node.path, "the weight was stated or estimated, not measured", must_confirm=True))
+                    sentence = "the weight was stated or estimated, not measured"
+                    action = "Weigh the patient, or confirm that this weight is to dose by."
+                    findings.append(Finding.caution(node.path, sentence, action=action, must_confirm=True))
     weight, height, surface = (_only(found[kind], kind, findings) for kind, _ in _KINDS)
     return Measures(
         _amount(weight, quantities),
@@ -77,7 +79,9 @@ def _may_be_used(node: Node, kind: str, request: Node, findings: list[Finding]) 
         findings.append(Finding.against(PivError.INVALID_PARAMETER, f"{node.path}.subject", sentence))
         return False
     if not _same(node.child("encounter"), request.child("encounter")):
-        findings.append(Finding.caution(f"{node.path}.encounter", f"the {kind} is from another stay or visit", must_confirm=True))
+        sentence = f"the {kind} is from another stay or visit"
+        action = f"Compare it with the {kind} of this stay, and confirm it only if it still holds."
+        findings.append(Finding.caution(f"{node.path}.encounter", sentence, action=action, must_confirm=True))
     return True
 
 

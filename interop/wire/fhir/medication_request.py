@@ -6,7 +6,7 @@ asked, and no pump is named. A bedside scan brings all three.
 
 from collections.abc import Mapping
 
-from interop.domain.finding import Finding, PivError, Sub, gravest_first
+from interop.domain.finding import Finding, Owner, PivError, Sub, gravest_first
 from interop.domain.request import (
     AmountAsSent,
     AsSent,
@@ -175,9 +175,12 @@ def _warn(root: Node, findings: list[Finding]) -> None:
     for category in root.each("category"):
         for coding in category.each("coding"):
             if coding.text("code").text in ("community", "discharge"):
-                findings.append(Finding.caution(coding.path, "the order is meant for use outside the hospital"))
+                sentence = "the order is meant for use outside the hospital"
+                action = "Ask the prescriber whether it is to be given during this stay."
+                findings.append(Finding.caution(coding.path, sentence, action=action, owner=Owner.PRESCRIBER))
     if root.each("note"):
         findings.append(Finding.note(root.child("note").path, "the order carries a note for people: read it in the order"))
     if root.each("detectedIssue"):
         sentence = "the sending system has detected an issue with this order: read it there"
-        findings.append(Finding.caution(root.child("detectedIssue").path, sentence))
+        action = "Read the issue there and settle it with the prescriber."
+        findings.append(Finding.caution(root.child("detectedIssue").path, sentence, action=action, owner=Owner.PHARMACY))

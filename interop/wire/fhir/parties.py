@@ -1,8 +1,8 @@
 """Who and which order: the subject's ids, the placer's order number and the parent order, as sent (fhir-infusion.md 2.1, D-04)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from interop.domain.finding import Finding, PivError
+from interop.domain.finding import Finding, Owner, PivError
 from interop.domain.request import AsSent, IdentifierAsSent, PatientAsSent
 from interop.domain.sender import SenderProfile
 from interop.wire.fhir.amounts import identifier
@@ -74,8 +74,11 @@ def patient(root: Node, contained: Mapping[str, Node], profile: SenderProfile, b
         ids = [IdentifierAsSent(read_rule(root, id_rule, findings), authority)]
     else:
         ids = _ids(subject, inner, authority, base)
+        findings += _contradicting(ids)
         if not ids:
             ids = [IdentifierAsSent(AsSent("", subject.path))]
+    if inner is not None:
+        findings += _dead(inner)
     return PatientAsSent(
         ids=tuple(ids),
         name=_name(inner),
@@ -94,6 +97,29 @@ def _ids(subject: Node, inner: Node | None, authority: str, base: str) -> list[I
     if target is not None and target.type == "Patient":
         ids.append(IdentifierAsSent(AsSent(target.id, reference.field), authority or target.base or base))
     return ids
+
+
+def _contradicting(ids: Sequence[IdentifierAsSent]) -> Iterator[Finding]:
+    """Two ids of one system, of one type or of a type that was not said, that differ: which of them is the patient is not guessed.
+
+    The id of a reference is compared only where something names its authority; without one it is not of the same kind as any other.
+    """
+    for index, one in enumerate(ids):
+        for other in ids[:index]:
+            same_kind = one.authority == other.authority and (one.type == other.type or not (one.type and other.type))
+            is_reference = one.value.field.endswith(".reference")
+            if same_kind and one.value.text != other.value.text and not (is_reference and not one.authority):
+                sentence = "two different ids of one authority were sent for the patient"
+                yield Finding.against(PivError.PATIENT_ID_INVALID, one.value.field, sentence)
+                return
+
+
+def _dead(inner: Node) -> Iterator[Finding]:
+    for place in (inner.flag("deceasedBoolean"), inner.text("deceasedDateTime")):
+        if place:
+            action = "Check the wristband and the chart; have the record corrected if it is wrong."
+            sentence = "the sender marks this patient as dead"
+            yield Finding.against(PivError.INVALID_PARAMETER, place.field, sentence, action=action, owner=Owner.NURSE)
 
 
 def _contained_patient(subject: Node, contained: Mapping[str, Node]) -> Node | None:

@@ -35,6 +35,7 @@ from interop.wire.hl7v2.profile import (
     read_verification,
     takes_the_only_value,
 )
+from interop.wire.hl7v2.rgv_modifiers import contradicting_ids, give_faults, method_as_sent, order_status, patient_faults, processing_faults
 from interop.wire.hl7v2.rgv_observations import Observations, amount_of, sort_observations
 from interop.wire.hl7v2.rgv_structure import GiveSegments, Structure, read_structure
 
@@ -50,17 +51,13 @@ MOST_DURATIONS: Final = 3  # of TQ1-13 (3.3.4.4.7)
 _AMOUNTS: Final = (5, 7, 15, 16, 17, 18, 23, 24)
 _LEGAL: Final = "L"  # XPN-7, HL7 table 0200
 
-# Fields that PIV does not use and that can change what a base HL7 sender means by those it does: a time per which the rate is, a schedule, a start.
-_UNREAD_OF_RXG: Final = (3, 14)
-_UNREAD_OF_TQ1: Final = (*range(2, 13), 14)
-
 # Fields that hold one value, each with the name under which a profile may choose one of several itself.
 _ONE_VALUE: Final[Mapping[str, Mapping[int, str]]] = MappingProxyType(
     {
         "MSH": {7: "", 10: ""},
         "PID": {7: "", 8: "", 31: ""},
         "PV1": {3: "location"},
-        "ORC": {1: "", 2: "placer_order_number", 8: "", 9: "requested_at", 19: "requested_by"},
+        "ORC": {1: "", 2: "placer_order_number", 5: "", 8: "", 9: "requested_at", 19: "requested_by"},
     }
 )
 
@@ -94,6 +91,7 @@ class _Reading:
         self.findings += self._header_faults(structure.header)
         self.findings += structure.findings
         self.findings += self._field_faults(structure, gives)
+        self.findings += patient_faults(structure.patient)
         seen = sort_observations(
             [give.obx for give in gives],
             placed=placed_segments(self.message, self.profile),
@@ -106,6 +104,8 @@ class _Reading:
         purpose = next((purpose for purpose in Purpose if purpose.value == order_control.text), None)
         if purpose is None and order_control:
             self.findings.append(_not_piv(order_control))
+        status, faults = order_status(order)
+        self.findings += faults
         pump = self._pump(seen)
         verification, faults = read_verification(self.message, self.profile)
         self.findings += faults
@@ -129,6 +129,7 @@ class _Reading:
             gives=tuple(_give(give, parameters, self.profile) for give, parameters in zip(gives, seen.parameters, strict=True)),
             pump=pump,
             parent_order=IdentifierAsSent(said(order, 8, 1, 1), (said(order, 8, 1, 2) or said(order, 8, 1, 3)).text),
+            status=status,
             weight=amount_of(weight) if weight else AmountAsSent(),
             weight_at=self._at("weight_at", said(weight, 14) if weight else AsSent("", "OBX-14")),
             weight_is_dosing_weight=self._is_dosing_weight(),
@@ -154,9 +155,7 @@ class _Reading:
             if PROFILE_ID not in claimed:
                 sentence = f"this sender must name the profile of the message: {PROFILE_ID}"
                 yield Finding.against(PivError.INVALID_PARAMETER, "MSH-21.3", sentence)
-        purpose = {"T": "training", "D": "debugging"}.get(header.text(11, 1) or "")
-        if purpose:
-            yield Finding.caution("MSH-11", f"the sender marks this message as one for {purpose}")
+        yield from processing_faults(header)
 
     def _field_faults(self, structure: Structure, gives: tuple[GiveSegments, ...]) -> Iterator[Finding]:
         for segment in (structure.header, structure.patient, structure.visit, structure.order):
@@ -177,13 +176,12 @@ class _Reading:
             if len(give.tq1.repetitions(13)) > MOST_DURATIONS:
                 place = give.tq1.place(13)
                 yield Finding.against(PivError.INVALID_PARAMETER, place, f"{place} holds more than {MOST_DURATIONS} durations")
-            yield from _unread(give.rxg, _UNREAD_OF_RXG)
-            yield from _unread(give.tq1, _UNREAD_OF_TQ1)
-            if give.rxg.text(6) and give.rxg.text(6) != give.rxg.text(5):
-                yield from _unread(give.rxg, (6,))
+            yield from give_faults(give.rxg, give.tq1, give.rxr)
 
     def _patient(self, pid: Segment, visit: Segment) -> PatientAsSent:
         ids = tuple(_cx(pid, 3, repetition) for repetition in pid.repetitions(3)[:MOST_REPETITIONS])
+        if takes_the_only_value(self.profile, "patient_id", "PID", 3):
+            self.findings += contradicting_ids(ids)
         first = ids[0] if ids else IdentifierAsSent(AsSent("", pid.place(3)))
         if "patient_id" in self.profile.places or "patient_authority" in self.profile.places:
             value = self._at("patient_id", first.value)
@@ -235,7 +233,7 @@ def _give(give: GiveSegments, parameters: tuple[ParameterAsSent, ...], profile: 
         strength_volume=_amount(rxg, 23, 24),
         routes=_routes(rxr),
         device=table_value_as_sent(rxr, 3),
-        method=table_value_as_sent(rxr, 4),
+        method=method_as_sent(rxr),
         parameters=parameters,
     )
 
@@ -272,13 +270,6 @@ def _name(pid: Segment) -> AsSent:
     family = said(pid, 5, 1, 1, repetition=repetition).text
     given = " ".join(filter(None, (said(pid, 5, part, repetition=repetition).text for part in (2, 3))))
     return AsSent(", ".join(filter(None, (family, given))), pid.place(5, repetition=repetition))
-
-
-def _unread(segment: Segment, fields: tuple[int, ...]) -> Iterator[Finding]:
-    for field in fields:
-        if said(segment, field):
-            place = segment.place(field)
-            yield Finding.caution(place, f"{place} was sent; PIV gives it no meaning, and it was not read")
 
 
 def _not_piv(order_control: AsSent) -> Finding:
