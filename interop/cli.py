@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="the same as JSON")
     check.set_defaults(run=_mappings_check)
 
+    _server_commands(commands)
+
     trace = commands.add_parser(
         "safety-trace",
         help="which tests show which requirement",
@@ -80,6 +82,149 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--json", action="store_true", help="the same as JSON")
     trace.set_defaults(run=_safety_trace)
     return parser
+
+
+def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What makes, runs, tries and looks after a server."""
+    init = commands.add_parser(
+        "init",
+        help="make what a server needs: settings, secrets, certificates, store, release, administrator",
+        description="Makes in DIR what is missing there, and changes nothing that is there. Exit 0: done; 1: it failed; 2: wrong use; 3: the site is unsound.",
+    )
+    init.add_argument("folder", metavar="DIR", help="folder of the server's files; made if it is missing")
+    init.add_argument(
+        "--site", default="", metavar="SITE", help="folder of the site to build the first release of (default: the demo site)"
+    )
+    init.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="IP address that the listeners bind to (default: 127.0.0.1)")
+    init.add_argument("--server-name", action="append", default=[], metavar="NAME", help="a further name in the server's certificate")
+    init.add_argument("--mllp-port", type=int, default=2575, metavar="PORT", help="port for HL7 over MLLP; 0: any (default: 2575)")
+    init.add_argument("--fhir-port", type=int, default=8443, metavar="PORT", help="port for FHIR; 0: any (default: 8443)")
+    init.add_argument("--pages-port", type=int, default=8444, metavar="PORT", help="port for the pages; 0: any (default: 8444)")
+    init.add_argument(
+        "--node", default="node-1", metavar="NAME", help="name of this server among those that share a store (default: node-1)"
+    )
+    init.add_argument(
+        "--store", default="sqlite:///interop.db", metavar="URL", help="address of the record (default: sqlite:///interop.db)"
+    )
+    init.add_argument("--demo", action="store_true", help="a demonstration on this machine, marked as such everywhere")
+    init.add_argument("--clear-text", action="store_true", help="MLLP without TLS; for --demo only, and only on this machine")
+    init.add_argument("--administrator", default="admin", metavar="USER", help="id of the first administrator (default: admin)")
+    init.add_argument(
+        "--password-file", default="", metavar="FILE", help="file with the first administrator's password (default: one is made and shown)"
+    )
+    init.set_defaults(run=_init)
+
+    serve = commands.add_parser(
+        "serve",
+        help="run the server",
+        description="Runs the server until SIGTERM or SIGINT and prints the address of each listener when it listens. "
+        "Exit 0: stopped; 1: it cannot run now; 2: the settings, the schema or the release must be put right first.",
+    )
+    _config_option(serve)
+    serve.set_defaults(run=_serve)
+
+    send = commands.add_parser(
+        "send",
+        help="send HL7 or FHIR to a server and print the answers",
+        description="Sends all messages of the files in their order. "
+        "Exit 0: all were accepted; 3: not all of them; 1: a file or an answer is missing; 2: wrong use.",
+    )
+    send.add_argument("files", nargs="+", metavar="FILE", help="HL7 v2 messages or a FHIR resource; - reads standard input")
+    send.add_argument("--to", required=True, metavar="WHERE", help="HOST:PORT for HL7 over MLLP, https://HOST:PORT/fhir/r4 for FHIR")
+    send.add_argument("--config", default="", metavar="FILE", help="an interop.toml whose [send] names certificate, authority and token")
+    send.add_argument("--token-file", default="", metavar="FILE", help="file with the bearer token, over that of --config")
+    send.add_argument("--demo", action="store_true", help="speak clear text, to this machine only")
+    send.add_argument("--update", action="store_true", help="FHIR: update the resource under its id, instead of creating it")
+    send.add_argument("--answer-s", type=int, default=60, metavar="SECONDS", help="how long to wait for each answer (default: 60)")
+    send.set_defaults(run=_send)
+
+    settings = commands.add_parser(
+        "settings", help="every key of interop.toml", description="Tells every key of interop.toml and its variable."
+    )
+    settings.add_argument("--json", action="store_true", help="the same as JSON")
+    settings.set_defaults(run=_settings)
+
+    release = commands.add_parser("release", help="releases in the store", description="Work on the releases in the store.")
+    of_release = release.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    build = of_release.add_parser(
+        "build",
+        help="build a site's release into the store and make it active",
+        description="Imports the files of a site; the same files again change nothing. Exit 0: in force; 3: the site is unsound; 1, 2: not done.",
+    )
+    build.add_argument(
+        "site", nargs="?", default="", metavar="SITE", help="a site's folder (default: the one of the settings, or the demo site)"
+    )
+    _config_option(build)
+    build.set_defaults(run=_release_build)
+
+    store = commands.add_parser("store", help="the record", description="Work on the record.")
+    of_store = store.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    migrate = of_store.add_parser(
+        "migrate", help="bring the schema up", description="Brings the schema to what this version needs; migrations only expand."
+    )
+    _config_option(migrate)
+    migrate.set_defaults(run=_store_migrate)
+
+    rebuild = commands.add_parser(
+        "rebuild",
+        help="fold the projections anew from the events",
+        description="Follows the chain of all events and folds every projection anew. Exit 0: done; 3: the chain is broken, and nothing was rebuilt.",
+    )
+    _config_option(rebuild)
+    rebuild.set_defaults(run=_rebuild)
+    _people_commands(commands)
+
+
+def _people_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    users = commands.add_parser("users", help="the people who log in", description="Work on local users.")
+    of_users = users.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add = of_users.add_parser("add", help="a new user", description="Adds a user. Exit 0: done; 2: wrong use; 3: refused.")
+    add.add_argument("id", metavar="ID", help="what the user logs in as: small letters and digits")
+    add.add_argument("--name", required=True, metavar="NAME", help="the person's name, for pages and the audit")
+    add.add_argument(
+        "--role",
+        action="append",
+        required=True,
+        metavar="ROLE",
+        help="nurse, pharmacist, analyst, biomed, it, auditor or administrator; may be repeated",
+    )
+    add.add_argument("--password-file", default="", metavar="FILE", help="file with the password (default: it is asked for)")
+    add.add_argument("--badge-file", default="", metavar="FILE", help="file with what the badge reader types")
+    add.add_argument("--badge", action="store_true", help="ask for the badge")
+    add.add_argument("--no-password", action="store_true", help="log-in by badge only")
+    _config_option(add)
+    add.set_defaults(run=_users_add)
+    disable = of_users.add_parser("disable", help="no log-in from now on", description="Disables a user and ends the open sessions.")
+    disable.add_argument("id", metavar="ID", help="the user")
+    _config_option(disable)
+    disable.set_defaults(run=_users_disable)
+    listed = of_users.add_parser("list", help="one a line", description="Lists the users: id, state, roles, how they log in, name.")
+    _config_option(listed)
+    listed.set_defaults(run=_users_list)
+
+    clients = commands.add_parser("clients", help="the systems with a token", description="Work on the bearer tokens of EHR systems.")
+    of_clients = clients.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    new = of_clients.add_parser("add", help="a new client", description="Adds a client; its token is the last line, shown this once.")
+    new.add_argument("id", metavar="ID", help="the client, as a FHIR sender profile of the site names it")
+    new.add_argument("--sender", required=True, metavar="PROFILE", help="the sender profile that its orders are read by")
+    new.add_argument(
+        "--expires-in-days", type=int, default=None, metavar="DAYS", help="the token holds for so long (default: until it is revoked)"
+    )
+    _config_option(new)
+    new.set_defaults(run=_clients_add)
+    revoke = of_clients.add_parser("revoke", help="its token holds no longer", description="Revokes a client's token.")
+    revoke.add_argument("id", metavar="ID", help="the client")
+    _config_option(revoke)
+    revoke.set_defaults(run=_clients_revoke)
+    known = of_clients.add_parser(
+        "list", help="one a line", description="Lists the clients: id, state, sender profile, last use; never a token."
+    )
+    _config_option(known)
+    known.set_defaults(run=_clients_list)
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, metavar="FILE", help="the interop.toml that `interop init` made")
 
 
 def _site_option(parser: argparse.ArgumentParser) -> None:
@@ -212,6 +357,131 @@ def _safety_trace(arguments: argparse.Namespace) -> int:
     return safety_trace.run(
         Path(arguments.tests), only=arguments.only, strict=arguments.strict, as_json=arguments.json, out=sys.stdout, err=sys.stderr
     )
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import init_folder
+    from interop.service.init import Wishes
+
+    wishes = Wishes(
+        site=_path(arguments.site),
+        host=arguments.host,
+        server_names=tuple(arguments.server_name),
+        mllp_port=arguments.mllp_port,
+        fhir_port=arguments.fhir_port,
+        pages_port=arguments.pages_port,
+        node=arguments.node,
+        store_url=arguments.store,
+        demo=arguments.demo,
+        clear_text=arguments.clear_text,
+        administrator=arguments.administrator,
+        password_file=_path(arguments.password_file),
+    )
+    return init_folder(Path(arguments.folder), wishes, out=sys.stdout, err=sys.stderr)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from interop.service.run import serve
+
+    return serve(Path(arguments.config), say=_say_at_once, fail=_complain)
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"interop: {text}\n")
+
+
+def _say_at_once(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _send(arguments: argparse.Namespace) -> int:
+    from interop.service.send import send
+
+    return send(
+        arguments.files,
+        arguments.to,
+        config=_path(arguments.config),
+        token_file=_path(arguments.token_file),
+        demo=arguments.demo,
+        update=arguments.update,
+        answer_s=arguments.answer_s,
+    )
+
+
+def _settings(arguments: argparse.Namespace) -> int:
+    from interop.service import settings_text
+
+    _say(json.dumps(settings_text.as_json(), indent=2, ensure_ascii=False) if arguments.json else settings_text.describe())
+    return OK
+
+
+def _release_build(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import build_release
+
+    return build_release(Path(arguments.config), _path(arguments.site), out=sys.stdout, err=sys.stderr)
+
+
+def _store_migrate(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import migrate
+
+    return migrate(Path(arguments.config), out=sys.stdout, err=sys.stderr)
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import rebuild
+
+    return rebuild(Path(arguments.config), out=sys.stdout, err=sys.stderr)
+
+
+def _users_add(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import users_add
+    from interop.service.people import NewUser
+
+    new = NewUser(
+        id=arguments.id,
+        name=arguments.name,
+        roles=arguments.role,
+        password_file=_path(arguments.password_file),
+        badge_file=_path(arguments.badge_file),
+        has_password=not arguments.no_password,
+        has_badge=arguments.badge,
+    )
+    return users_add(Path(arguments.config), new, out=sys.stdout, err=sys.stderr)
+
+
+def _users_disable(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import users_disable
+
+    return users_disable(Path(arguments.config), arguments.id, out=sys.stdout, err=sys.stderr)
+
+
+def _users_list(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import users_list
+
+    return users_list(Path(arguments.config), out=sys.stdout, err=sys.stderr)
+
+
+def _clients_add(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import clients_add
+
+    return clients_add(Path(arguments.config), arguments.id, arguments.sender, arguments.expires_in_days, out=sys.stdout, err=sys.stderr)
+
+
+def _clients_revoke(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import clients_revoke
+
+    return clients_revoke(Path(arguments.config), arguments.id, out=sys.stdout, err=sys.stderr)
+
+
+def _clients_list(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import clients_list
+
+    return clients_list(Path(arguments.config), out=sys.stdout, err=sys.stderr)
+
+
+def _path(named: str) -> Path | None:
+    return Path(named) if named else None
 
 
 if __name__ == "__main__":

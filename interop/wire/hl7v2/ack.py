@@ -13,7 +13,7 @@ from typing import Final
 
 from interop.wire.hl7v2.charset import ASCII, CARRIED, Charset
 from interop.wire.hl7v2.er7 import MAX_BYTES, Message, Segment, Unreadable, Unwritable
-from interop.wire.hl7v2.escapes import NULL_AS_SENT, STANDARD, Delimiters, escape
+from interop.wire.hl7v2.escapes import NULL_AS_SENT, STANDARD, Delimiters, escape, unescape
 
 
 class AckCode(StrEnum):
@@ -105,6 +105,11 @@ class ReceivedHeader:
     control_id: str = ""
     processing_id: str = ""
     version: str = ""
+
+    @property
+    def control_id_text(self) -> str:
+        """MSH-10 with its escapes decoded, as ``Answer.control_id`` is."""
+        return unescape(self.control_id, self.delimiters, self.charset).text
 
     @classmethod
     def of(cls, message: Message) -> "ReceivedHeader":

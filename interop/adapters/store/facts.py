@@ -1,0 +1,180 @@
+"""What the record says about everything that a group of commits names, read under the write lock, and how the group leaves it."""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from interop.adapters.store import rows
+from interop.adapters.store.rows import Counters, Table
+from interop.adapters.store.steps import Change, Delete, Insert, Look, Lookup, Script, Upsert
+from interop.ports import Claim, Commit
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+R = TypeVar("R", bound=tuple[Any, ...])
+Key = tuple[Hashable, ...]
+
+
+class Held(Generic[R]):
+    """The rows of one table by key: as read, and as the group leaves them. A row's key is its primary key."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._rows: dict[Key, R] = {}
+        self._dropped: dict[Key, None] = {}
+        self._put: dict[Key, None] = {}
+
+    def load(self, found: Iterable[R]) -> None:
+        """The rows as read."""
+        self._rows = {self._key(row): row for row in found}
+
+    def _key(self, row: R) -> Key:
+        return tuple([row[place] for place in self._table.key_places])
+
+    def get(self, *key: Hashable) -> R | None:
+        """The row under ``key``, or ``None``."""
+        return self._rows.get(key)
+
+    def put(self, row: R) -> None:
+        """The group leaves this row under its key."""
+        key = self._key(row)
+        self._rows[key] = row
+        self._put[key] = None
+
+    def drop(self, *key: Hashable) -> None:
+        """The group leaves no row under ``key``."""
+        self._rows.pop(key, None)
+        self._put.pop(key, None)
+        self._dropped[key] = None
+
+    def changes(self, *, new: bool = False) -> Iterator[Change]:
+        """The steps that carry it out; ``new``: what was put had no row before, so that the database's own key is a second guard."""
+        if self._dropped:
+            yield Delete(self._table, list(self._dropped))
+        if self._put:
+            left = [self._rows[key] for key in self._put]
+            yield Insert(self._table, left) if new else Upsert(self._table, left)
+
+
+class Facts:
+    """The part of the record that a group of commits decides on, and the rows it adds."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self.position, self.chain = counters.position, counters.chain
+        self.entry, self.outgoing, self.activation = counters.entry, counters.outgoing, counters.activation
+        self.streams: Held[rows.StreamRow] = Held(rows.STREAMS)
+        self.effects: Held[rows.EffectKeyRow] = Held(rows.EFFECT_KEYS)
+        self.intents: Held[rows.IntentRow] = Held(rows.INTENTS)
+        self.timers: Held[rows.TimerRow] = Held(rows.TIMERS)
+        self.lanes: Held[rows.LaneRow] = Held(rows.LANES)
+        self.open: Held[rows.OpenRow] = Held(rows.OUTGOING_OPEN)
+        self.projections: Held[rows.ProjectionRow] = Held(rows.PROJECTIONS)
+        self.checkpoints: Held[rows.CheckpointRow] = Held(rows.CHECKPOINTS)
+        self.releases: Held[rows.ReleaseRow] = Held(rows.RELEASES)
+        self.audit_heads: Held[rows.AuditHeadRow] = Held(rows.AUDIT_HEADS)
+        self.entry_ids: set[str] = set()
+        self.control_ids: set[tuple[str, str]] = set()
+        self.seen: dict[tuple[str, str, bytes], rows.MessageKeyRow] = {}
+        self._added: dict[Table, list[Any]] = {}
+
+    def held(self) -> dict[Table, Held[Any]]:
+        """All that is kept by primary key."""
+        return {
+            rows.STREAMS: self.streams,
+            rows.EFFECT_KEYS: self.effects,
+            rows.INTENTS: self.intents,
+            rows.TIMERS: self.timers,
+            rows.LANES: self.lanes,
+            rows.OUTGOING_OPEN: self.open,
+            rows.PROJECTIONS: self.projections,
+            rows.CHECKPOINTS: self.checkpoints,
+            rows.RELEASES: self.releases,
+            rows.AUDIT_HEADS: self.audit_heads,
+        }
+
+    def add(self, table: Table, row: tuple[Any, ...]) -> None:
+        """A row that is new by its number."""
+        self._added.setdefault(table, []).append(row)
+
+    def load_unique(self, found: Iterable[Any]) -> None:
+        """What is taken already, by the type of row that says so."""
+        for row in found:
+            match row:
+                case rows.JournalHeadRow():
+                    self.entry_ids.add(row.entry_id)
+                case rows.MessageKeyRow():
+                    self.seen[row.sender, row.control_id, row.content_hash] = row
+                case rows.OutgoingRow():
+                    self.control_ids.add((row.destination, row.control_id))
+
+    def changes(self) -> Iterator[Change]:
+        """All that carries the group out."""
+        for table, added in self._added.items():
+            yield Insert(table, added)
+        for table, held in self.held().items():
+            yield from held.changes(new=table in (rows.EFFECT_KEYS, rows.RELEASES))
+        counters = Counters(self._counters.id, self.position, self.chain, self.entry, self.outgoing, self.activation)
+        if counters != self._counters:
+            yield Upsert(rows.COUNTERS, [counters])
+
+
+def _named(commits: Sequence[Commit], node: str) -> Iterator[tuple[Table, Key]]:
+    """Every row that the commits name by its primary key."""
+    for commit in commits:
+        for expect in commit.expects:
+            yield rows.STREAMS, (expect.stream,)
+        for key in commit.keys:
+            yield rows.EFFECT_KEYS, (key.key,)
+        for freed in commit.key_releases:
+            yield rows.EFFECT_KEYS, (freed.key,)
+        for intent in (*commit.intents, *commit.intent_steps):
+            yield rows.INTENTS, (intent.intent_id,)
+        for timer in commit.timers:
+            yield rows.TIMERS, (timer.kind, timer.subject)
+        for message in commit.messages:
+            yield rows.LANES, (message.destination, message.lane)
+        for step in commit.message_steps:
+            yield rows.OUTGOING_OPEN, (step.seq,)
+            if step.lease is not None:
+                yield rows.LANES, (step.lease.destination, step.lease.lane)
+        for lane_step in commit.lane_steps:
+            lane = lane_step if isinstance(lane_step, Claim) else lane_step.lease
+            yield rows.LANES, (lane.destination, lane.lane)
+        for checkpoint in commit.checkpoints:
+            yield rows.CHECKPOINTS, (checkpoint.name,)
+        for release in commit.releases:
+            yield rows.RELEASES, (release.library_hash, release.mapping_hash)
+        for active in commit.activations:
+            yield rows.RELEASES, (active.library_hash, active.mapping_hash)
+        if commit.audit:
+            yield rows.AUDIT_HEADS, (node,)
+
+
+def read_facts(commits: Sequence[Commit], node: str) -> Script[Facts]:
+    """Look up all that the commits name, in one step."""
+    named: dict[Table, dict[Key, None]] = {rows.COUNTERS: {(1,): None}}
+    for table, key in _named(commits, node):
+        named.setdefault(table, {})[key] = None
+    lookups = [Lookup(table, table.key, list(keys)) for table, keys in named.items()]
+    replies = yield Look((*lookups, *_unique(commits)))
+    by_key = dict(zip(named, replies, strict=False))
+    facts = Facts(by_key.pop(rows.COUNTERS)[0])
+    held = facts.held()
+    for table, found in by_key.items():
+        held[table].load(found)
+    facts.load_unique(row for found in replies[len(lookups) :] for row in found)
+    return facts
+
+
+def _unique(commits: Sequence[Commit]) -> Iterator[Lookup]:
+    """What must be new by another key than its number: journal entries, message keys, control ids."""
+    entries = [entry for commit in commits for entry in commit.journal]
+    if entries:
+        yield Lookup(rows.JOURNAL_HEADS, ("entry_id",), [(entry.entry_id,) for entry in entries])
+    keys = {(entry.key.sender, entry.key.control_id, entry.key.content_hash): None for entry in entries if entry.key is not None}
+    if keys:
+        yield Lookup(rows.MESSAGE_KEYS, ("sender", "control_id", "content_hash"), list(keys))
+    messages = {(message.destination, message.control_id): None for commit in commits for message in commit.messages}
+    if messages:
+        yield Lookup(rows.OUTGOING, ("destination", "control_id"), list(messages))

@@ -1,0 +1,1 @@
+"""Alembic's side of the store: they only expand; a contraction waits one release."""

@@ -1,0 +1,1 @@
+"""One module a revision, numbered with four digits; never edited once released."""

@@ -1,0 +1,144 @@
+"""The queue "planning": requests that were accepted, planned side by side, but those about one order or one pump in the order in which they came.
+
+A request waits here only as its intent does in the store; what is lost with the process is taken up again from there.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from interop.conduct.asked import Asked
+from interop.conduct.gate import Gate
+from interop.conduct.planning import KeepsMoving, Outcome, Planning
+from interop.ports import Busy, Gone, RecordError, StoreClosed, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+TOGETHER: Final = 32
+"""Requests in planning at once: enough to share the record's group commits."""
+
+PAUSE_S: Final = 0.05
+"""Before a request is tried again after the store was busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """One queue for the page of what is stuck."""
+
+    name: str
+    length: int
+    bound: int
+
+
+class Desk:
+    """``reserve`` before the commit that accepts a request, then ``put``, or ``give_back`` where nothing was accepted."""
+
+    def __init__(
+        self, planning: Planning, gate: Gate, now: Callable[[], datetime], offered: Callable[[Outcome], None], *, bound: int = 1024
+    ) -> None:
+        """``offered`` is told of every outcome whose offer shall leave now. ``bound``: requests reserved, waiting and in work."""
+        self._planning, self._gate, self._now, self._offered = planning, gate, now, offered
+        self._bound = bound
+        self._taken = 0
+        self._wanting: deque[asyncio.Future[None]] = deque()
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(TOGETHER)
+
+    @property
+    def ids(self) -> Set[str]:
+        """The requests that are here."""
+        return self._work.keys()
+
+    def view(self) -> QueueView:
+        return QueueView("planning", self._taken, self._bound)
+
+    async def reserve(self) -> None:
+        """Room for one request; waits for it, first come, first served: that is what makes the intake, and then its door, pause."""
+        if self._taken < self._bound and not self._wanting:
+            self._taken += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wanting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """The room is not needed, or not any more."""
+        while self._wanting:
+            turn = self._wanting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._taken -= 1
+
+    def put(self, asked: Asked) -> None:
+        """Plan this request, for which there is room. It is durable already."""
+        before = {self._last[about] for about in asked.about if about in self._last}
+        task = asyncio.get_running_loop().create_task(self._plan(asked, before), name=f"plan {asked.id}")
+        self._work[asked.id] = task
+        for about in asked.about:
+            self._last[about] = task
+        task.add_done_callback(lambda done: self._planned(asked, done))
+
+    def _planned(self, asked: Asked, done: "asyncio.Task[None]") -> None:
+        del self._work[asked.id]
+        for about in asked.about:
+            if self._last.get(about) is done:
+                del self._last[about]
+        self.give_back()
+
+    async def _plan(self, asked: Asked, before: set["asyncio.Task[None]"]) -> None:
+        if before:
+            await asyncio.wait(before)
+        async with self._slots:
+            while True:
+                await self._gate.is_open()
+                try:
+                    outcome = await self._planning.plan(asked, self._now)
+                except StoreClosed:
+                    return  # this process ends; the intent stays
+                except (StoreUnavailable, Busy):
+                    await asyncio.sleep(PAUSE_S)
+                    continue
+                except KeepsMoving:
+                    log.error(
+                        "a request could not be planned, as what it leans on kept moving; it will be taken up again",
+                        extra={"entry": asked.id},
+                    )
+                    return
+                except Exception as fault:
+                    log.exception("planning of a request failed", extra={"entry": asked.id})
+                    await self._give_up(asked, fault)
+                    return
+                if outcome is not None and outcome.offered is not None:
+                    self._offered(outcome)
+                return
+
+    async def _give_up(self, asked: Asked, fault: Exception) -> None:
+        try:
+            await self._planning.give_up(asked, fault, self._now())
+        except Gone:
+            return  # it was planned after all
+        except (RecordError, ValueError):
+            log.exception("a request could not even be refused; it stays to be taken up again", extra={"entry": asked.id})
+
+    async def idle(self) -> None:
+        """Until nothing is here."""
+        while self._work:
+            await asyncio.wait(set(self._work.values()))
+            await asyncio.sleep(0)  # what is done is counted out in its callback, which must have its turn
+
+    async def stop(self) -> None:
+        """Drop what is here: every request's intent is in the store."""
+        for task in list(self._work.values()):
+            task.cancel()
+        await self.idle()

@@ -1,0 +1,37 @@
+"""How streams and keys are named: the same thing has the same name on every node and for ever."""
+
+import json
+from datetime import UTC, datetime
+
+from interop.domain.order import Order
+from interop.domain.request import OrderRequest
+
+
+def order_id(system_group: str, placer_order_number: str) -> str:
+    """One order of one group of sending systems (D-04): ``EHR1/ORD-1001``; a slash or percent sign of a part is written as in a URL."""
+    return "/".join(_part(each) for each in (system_group, placer_order_number))
+
+
+def order_stream(order: str) -> str:
+    """The Order stream of an ``order_id``."""
+    return f"order/{order}"
+
+
+def programme_stream(programme_id: str) -> str:
+    """The Programme stream; a programme has the id of the request that it answers, so that one request can never make two."""
+    return f"programme/{programme_id}"
+
+
+def effect_key(request: OrderRequest, order: Order) -> str:
+    """The key of an effect (D-04): sending system group, ORC-2, ORC-1, ORC-9, pump, channel. ORC-9 as an instant, so that its zone does not matter."""
+    at = _instant(order.requested_at) if order.requested_at is not None else request.requested_at.text
+    number = request.placer_order_number.value.text
+    return json.dumps([request.system_group, number, request.order_control.text, at, request.pump.id.text, request.pump.channel.text])
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _part(text: str) -> str:
+    return text.replace("%", "%25").replace("/", "%2F")

@@ -1,0 +1,382 @@
+"""One MLLP connection: frames come in, are handed on in their order, and are answered in their order; it pauses reading when it is behind.
+
+It has at most one frame in hand that it has not handed on. While it has one, because its own share or the door's is in flight, or its peer is too
+fast or does not read its answers, it does not read: what else the peer sends waits in the peer.
+"""
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Final, Protocol, cast
+
+from interop.doors.mllp_limits import SECOND_NS, Cause, Limits, Rate, Slots, Tally
+from interop.doors.mllp_peer import Peer, peer_of
+from interop.ports import Clock
+from interop.wire.hl7v2.ack import NOBODY, AckCode, AckError, ErrorCode, ReceivedHeader, Us, write_ack
+from interop.wire.hl7v2.mllp import Broken, Deframer, Fault, frame
+
+
+class Receiver(Protocol):
+    """What takes the messages: the intake."""
+
+    async def receive(self, message: bytes, peer: Peer, received_at: datetime) -> bytes | None:
+        """Take one message, durably, and give the answer to it; None: its sender wants none (MSH-15 NE).
+
+        It is called in the order in which a connection's messages came, and called again before it has returned, up to
+        ``Limits.in_flight_per_connection`` times: that they take effect in that order is its own care. It goes on to its end, or to
+        ``Limits.answer_s``, when the connection is gone. Whatever it raises is answered CE, "not stored, send again": it must be able to tell
+        a message that comes again.
+        """
+
+
+class Incident(StrEnum):
+    """What the door tells of, beside what it counts; told of with the peer and a detail that holds no patient data."""
+
+    TURNED_AWAY = "turned away"
+    HANDSHAKE_FAILED = "handshake failed"
+    FRAME_REFUSED = "frame refused"
+    INTAKE_FAILED = "intake failed"
+    CLOSED = "closed by the door"
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the connections of one door have in common."""
+
+    receiver: Receiver
+    limits: Limits
+    clock: Clock
+    new_id: Callable[[], str]
+    monotonic_ns: Callable[[], int]
+    tell: Callable[[Incident, str, str], None]
+    us: Us = NOBODY
+    tally: Tally = field(default_factory=Tally)
+    open: set["Connection"] = field(default_factory=set)
+    working: set[asyncio.Task[None]] = field(default_factory=set)
+    rates: dict[str, Rate] = field(default_factory=dict)
+    slots: Slots = field(init=False)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.slots = Slots(self.limits.in_flight)
+
+    def admit(self, peer: Peer) -> Rate | None:
+        """The rate that ``peer`` is held to, on all its connections and after them; None: it has enough connections."""
+        if sum(each.peer.key == peer.key for each in self.open) >= self.limits.connections_per_peer:
+            return None
+        now = self.monotonic_ns()
+        connected = {each.peer.key for each in self.open}
+        for key in [key for key, rate in self.rates.items() if key not in connected and rate.is_full(now)]:
+            del self.rates[key]
+        return self.rates.setdefault(peer.key, Rate(self.limits.messages_per_s, self.limits.burst))
+
+    def work(self, work: Coroutine[None, None, None]) -> None:
+        """Run ``work``, for which a slot was taken, to its end, whatever becomes of the connection that began it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.working.add(task)
+        task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self.working.discard(task)
+        self.slots.give_back()
+        self.changed.set()
+
+
+class _Turn:
+    """The place of one answer in the order of a connection's answers: ``framed`` is None until there is one, and empty when none is wanted."""
+
+    __slots__ = ("framed",)
+
+    def __init__(self) -> None:
+        self.framed: bytes | None = None
+
+
+REFUSALS: Final = {
+    Fault.TOO_LARGE: AckError(ErrorCode.APPLICATION_INTERNAL_ERROR, "The message is larger than this receiver takes; it was not read"),
+    Fault.START_WITHIN: AckError(ErrorCode.DATA_TYPE_ERROR, "The byte 0x0B, which begins a frame of MLLP, stands within the message"),
+    Fault.END_WITHIN: AckError(ErrorCode.DATA_TYPE_ERROR, "The byte 0x1C, which ends a frame of MLLP, stands within the message"),
+}
+NOT_STORED: Final = AckError(ErrorCode.APPLICATION_INTERNAL_ERROR, "The message was not stored; send it again")
+
+
+class Connection(asyncio.Protocol):
+    """One connection, from the end of its handshake to its own end.
+
+    Attributes:
+        address: of the peer, as it was accepted: of a connection that was reset since, nobody can tell it any more.
+        made: its handshake is over.
+        peer: known when it is made.
+    """
+
+    peer: Peer
+    _transport: asyncio.Transport
+    _rate: Rate
+
+    def __init__(self, shared: Shared, address: str) -> None:
+        self._shared = shared
+        self.address = address
+        self.made = False
+        self._deframer = Deframer(max_bytes=shared.limits.message_bytes)
+        self._held: bytes | Broken | None = None  # came, and was not handed on
+        self._turns: deque[_Turn] = deque()
+        self._gone = True  # until it is made and admitted
+        self._ended = False  # the peer sends nothing more
+        self._finishing = False  # we take nothing more
+        self._active_ns = 0  # when the peer was last heard, or work for it ended
+        self._frame_ns: int | None = None  # when the unfinished frame was first seen; none is while we do not read
+        self._paused_ns: int | None = None  # since when we do not read
+        self._unread_ns: int | None = None  # since when the peer leaves too many answers unread
+        self._rate_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+
+    # ── what the transport says ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.made = True
+        try:
+            self.peer = peer_of(transport, self.address)
+        except ValueError as fault:
+            self._turn_away(self.address, str(fault))
+            return
+        rate = self._shared.admit(self.peer)
+        if rate is None:
+            self._turn_away(str(self.peer), "it has as many connections as one peer may have")
+            return
+        self._rate = rate
+        self._gone = False
+        self._shared.tally.accepted += 1
+        self._shared.open.add(self)
+        self._active_ns = self._shared.monotonic_ns()
+        self._settle()
+
+    def _turn_away(self, who: str, reason: str) -> None:
+        self._shared.tally.turned_away += 1
+        self._shared.tell(Incident.TURNED_AWAY, who, reason)
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._gone or self._finishing:
+            return
+        self._active_ns = self._shared.monotonic_ns()
+        self._deframer.feed(data)
+        self._proceed()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        self._settle()
+        return self._transport.get_extra_info("ssl_object") is None  # answers still go out; TLS has no half-closed connection
+
+    def pause_writing(self) -> None:
+        self._unread_ns = self._shared.monotonic_ns()
+        self._settle()
+
+    def resume_writing(self) -> None:
+        self._unread_ns = None
+        self._proceed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._gone:
+            return
+        self._gone = True
+        self._held = None
+        self._shared.open.discard(self)
+        self._shared.slots.forget(self._proceed)
+        for timer in (self._timer, self._rate_timer):
+            if timer is not None:
+                timer.cancel()
+        self._count_pause()
+        self._shared.tally.undelivered += sum(bool(turn.framed) for turn in self._turns)
+        if self._deframer.in_frame and not self._finishing:
+            self._shared.tally.unterminated += 1
+        self._shared.changed.set()
+
+    # ── what the door says ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def finish(self) -> None:
+        """Take no more, answer what was handed on, then close."""
+        self._finishing = True
+        self._held = None
+        self._shared.slots.forget(self._proceed)
+        self._settle()
+
+    def abort(self) -> None:
+        """Close now; what has not been answered will be sent again."""
+        self._transport.abort()
+
+    # ── in order ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _proceed(self) -> None:
+        """Write the answers whose turn it is, hand on what there is room for, and read on if that was all."""
+        self._write_answers()
+        while not (self._gone or self._finishing):
+            if self._held is None:
+                self._held = self._next_frame()
+            if self._held is None or not self._has_room():
+                break
+            turn = _Turn()
+            self._turns.append(turn)
+            self._shared.work(self._work(turn, self._held))
+            self._held = None
+        self._settle()
+
+    def _next_frame(self) -> bytes | Broken | None:
+        before = self._deframer.garbage_bytes
+        got = self._deframer.next_frame()
+        self._shared.tally.garbage_bytes += self._deframer.garbage_bytes - before
+        if got is not None:
+            self._frame_ns = None
+        elif self._deframer.in_frame and self._frame_ns is None:
+            self._frame_ns = self._shared.monotonic_ns()
+        return got
+
+    def _has_room(self) -> bool:
+        """Whether there is room for a frame; then the room is taken. Otherwise whoever makes room calls ``_proceed``."""
+        if self._unread_ns is not None or len(self._turns) >= self._shared.limits.in_flight_per_connection:
+            return False
+        now = self._shared.monotonic_ns()
+        wait_ns = self._rate.wait_ns(now)
+        if wait_ns:
+            if self._rate_timer is None:
+                self._shared.tally.rate_limited += 1
+                self._rate_timer = asyncio.get_running_loop().call_later(wait_ns / SECOND_NS, self._waited)
+            return False
+        if not self._shared.slots.take(self._proceed):
+            return False
+        self._rate.take(now)
+        return True
+
+    def _waited(self) -> None:
+        self._rate_timer = None
+        self._proceed()
+
+    async def _work(self, turn: _Turn, got: bytes | Broken) -> None:
+        """From a frame to its answer."""
+        try:
+            turn.framed = self._refuse(got) if isinstance(got, Broken) else await self._hand_on(got)
+        except BaseException:
+            self.abort()  # this turn never comes, so no later answer may go out
+            raise
+        if not turn.framed:
+            self._shared.tally.silent += 1
+        elif self._gone:
+            self._shared.tally.undelivered += 1
+        self._active_ns = self._shared.monotonic_ns()
+        self._proceed()
+
+    def _refuse(self, broken: Broken) -> bytes:
+        self._shared.tally.refused[broken.fault] += 1
+        self._shared.tell(Incident.FRAME_REFUSED, str(self.peer), f"{broken.fault}, {broken.size} bytes")
+        return self._answer(broken.head, AckCode.CR, REFUSALS[broken.fault])
+
+    async def _hand_on(self, message: bytes) -> bytes:
+        """Only here is a message answered CE by the door: the sender sends again what we may or may not have stored."""
+        self._shared.tally.received += 1
+        try:
+            async with asyncio.timeout(self._shared.limits.answer_s):
+                answer = await self._shared.receiver.receive(message, self.peer, self._shared.clock.now())
+            return b"" if answer is None else frame(answer)
+        except Exception as fault:
+            self._shared.tally.intake_failed += 1
+            self._shared.tell(Incident.INTAKE_FAILED, str(self.peer), _place_of(fault))
+            return self._answer(message, AckCode.CE, NOT_STORED)
+
+    def _answer(self, received: bytes, code: AckCode, error: AckError) -> bytes:
+        """What the door itself answers, framed."""
+        shared = self._shared
+        header = ReceivedHeader.salvaged(received)
+        return frame(write_ack(header, code, new_id=shared.new_id, at=shared.clock.now(), error=error, us=shared.us))
+
+    def _write_answers(self) -> None:
+        ready: list[bytes] = []
+        while self._turns and self._turns[0].framed is not None:
+            framed = self._turns.popleft().framed
+            if framed:
+                ready.append(framed)
+        if self._gone:
+            return  # counted when it went
+        if ready and self._transport.is_closing():
+            self._shared.tally.undelivered += len(ready)
+        elif ready:
+            self._shared.tally.answered += len(ready)
+            self._transport.write(b"".join(ready))
+
+    # ── reading, waiting, ending ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _settle(self) -> None:
+        """Read or do not, close when all is done, and set the timer."""
+        if self._gone or self._transport.is_closing():
+            return
+        if (self._finishing or self._ended) and not self._turns and self._held is None:
+            self._close()
+            return
+        if self._held is not None or self._finishing:
+            if self._paused_ns is None:
+                self._paused_ns = self._shared.monotonic_ns()
+                self._transport.pause_reading()
+        elif self._paused_ns is not None:
+            self._count_pause()
+            self._transport.resume_reading()
+        self._set_timer()
+
+    def _count_pause(self) -> None:
+        if self._paused_ns is not None:
+            self._shared.tally.paused_ns += self._shared.monotonic_ns() - self._paused_ns
+            self._paused_ns = None
+
+    def _due(self) -> tuple[int, Cause] | None:
+        """When our patience with the peer ends, and why; None while it is our turn."""
+        limits = self._shared.limits
+        if self._unread_ns is not None:
+            return self._unread_ns + _ns(limits.unread_s), Cause.UNREAD
+        if self._paused_ns is not None:
+            return None
+        if self._frame_ns is not None:
+            return self._frame_ns + _ns(limits.frame_s), Cause.SLOW_FRAME
+        return None if self._turns else (self._active_ns + _ns(limits.idle_s), Cause.IDLE)
+
+    def _set_timer(self) -> None:
+        due = self._due()
+        if due is None or (self._timer is not None and self._timer_ns <= due[0]):
+            return  # a timer that rings too early sets itself again
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = due[0]
+        wait_ns = max(0, due[0] - self._shared.monotonic_ns())
+        self._timer = asyncio.get_running_loop().call_later(wait_ns / SECOND_NS, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        due = self._due()
+        if due is None or due[0] > self._shared.monotonic_ns():
+            self._set_timer()
+            return
+        self._shared.tally.closed[due[1]] += 1
+        self._shared.tell(Incident.CLOSED, str(self.peer), due[1])
+        if due[1] is Cause.UNREAD:
+            self.abort()
+        else:
+            self.finish()
+
+    def _close(self) -> None:
+        """Close once the peer has read what was written, for which it has a while."""
+        self._transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(self._shared.limits.unread_s, self._transport.abort)
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * SECOND_NS)
+
+
+def _place_of(fault: Exception) -> str:
+    """What was raised and where; not its text, which can quote the message."""
+    *_, last = traceback.extract_tb(fault.__traceback__)
+    return f"{type(fault).__name__} in {PurePath(last.filename).name}:{last.lineno}"
