@@ -10,6 +10,7 @@ import pytest
 
 from interop.doors.mllp import Incident, InsecureDoor, Limits, MllpDoor, log_incident
 from interop.doors.mllp_limits import Cause
+from interop.service.log_fields import WITHHELD, entry_of
 from interop.wire.hl7v2.ack import AckCode
 from interop.wire.hl7v2.mllp import Fault, frame
 from tests.clients.door import ByHand, Intake, StoppedClock, Ward, a_door, order
@@ -269,10 +270,16 @@ def test_sec_30_nothing_of_a_message_is_told_or_logged(run: Run, caplog: pytest.
 
     caplog.set_level(logging.DEBUG)
     run(story())
-    assert "RuntimeError in door.py:" in caplog.text
-    assert "127.0.0.1" in caplog.text
+    failed, refused = [record for record in caplog.records if record.name == "interop.doors.mllp"]
+    for record in (failed, refused):
+        entry = entry_of(record)
+        assert (entry.fields["listener"], entry.fields["peer"]) == ("mllp", "demo:loopback at 127.0.0.1")
+        assert WITHHELD not in entry.fields.values()
+        assert not entry.refused
+    assert str(entry_of(failed).fields["reason"]).startswith("RuntimeError-in-door.py-line-")
+    assert str(entry_of(refused).fields["reason"]).startswith("too-large-at-")
     for secret in ("Muster", "Maxi", "4711"):
-        assert secret not in caplog.text
+        assert all(secret not in f"{record.getMessage()} {vars(record)}" for record in caplog.records)
 
 
 # ---------------------------------------------------------------- limits
