@@ -1,7 +1,7 @@
 """Figures of part 2: orders accepted and durable, beside a ceiling. ``python benchmarks/receive.py [--json] [--seconds N] [--in-clear]``
 
 The server is a process of its own on one core, the load generator this one on the other. The ceiling is a bare ``asyncio.Protocol`` that answers
-a fixed acknowledgement after the store's commit of the same message rows (message, key, intent, audit; not the timer and projection of the feed), under the same load.
+a fixed acknowledgement after the store's commit of the same message rows (message, key, intent, audit; not the feed's timer and projection), under the same load.
 Targets: at least half of the ceiling; 5,000/s over 64 connections and 800/s over one; under 150 us of CPU an acceptance; listeners ready in 2.5 s
 with a site of 1,200 entries; under 150 MB idle; a lane of at least 400 messages/s.
 

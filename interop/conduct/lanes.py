@@ -226,7 +226,7 @@ class LaneWorker:
         now = self._clock.now()
         why = delivery.why or delivery.became.value
         if delivery.became in (Became.NO_ANSWER, Became.UNREACHABLE):
-            return self._back_off(message, lease, why, now)
+            return self._back_off(message, lease, delivery.became, why, now)
         self._failures = 0
         if delivery.became is Became.ACCEPTED:
             self.tally.sent += 1
@@ -246,13 +246,16 @@ class LaneWorker:
         due_at = now + timedelta(seconds=self._delay_s(message.attempts))
         return _step(message, lease, MessageState.WAITING, why, now, due_at)
 
-    def _back_off(self, message: LaneMessage, lease: Lease, why: str, now: datetime) -> Commit:
+    def _back_off(self, message: LaneMessage, lease: Lease, became: Became, why: str, now: datetime) -> Commit:
         """The partner is down or slow: all its lanes wait. This message waits a little longer, so that it alone cannot keep the others back."""
         self.tally.failed += 1
         hold_s = self._delay_s(self._failures)
         self._failures += 1
         self._down_until = now + timedelta(seconds=hold_s)
-        log.warning("a destination does not take messages now", extra={"destination": self._destination, "wait_s": hold_s})
+        log.warning(
+            "a destination does not take messages now",
+            extra={"destination": self._destination, "reason": became, "wait_s": hold_s},
+        )
         due_at = self._down_until + timedelta(seconds=self._limits.first_back_off_s if message.attempts else 0)
         self._noted.add(lease.lane)
         note = Renew(lease, lease.until, self._down_until, why)

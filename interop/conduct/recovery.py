@@ -112,7 +112,7 @@ class Recovery:
 
     async def _bury(self, intent: Intent, fault: BadIntent) -> None:
         """Its message is gone, so nothing can be done for it ever: a person is told, and it does not come back."""
-        log.error("an intent can never be carried out", extra={"entry": intent.intent_id, "intent": intent.kind})
+        log.error("an intent can never be carried out", exc_info=fault, extra={"entry": intent.intent_id, "intent": intent.kind})
         now = self._clock.now()
         row = AuditRow(now, "system", f"intent.{intent.kind}", f"given up: {fault}", subject=intent.subject)
         try:

@@ -256,7 +256,9 @@ class Order:
     do_not_perform: str
     verification: VerificationAsSent
     as_needed: str
-    window: tuple[Given, Given] | None  # a titration window (FHIR rateRange): what is programmed must lie inside it
+    window: (
+        tuple[Given | None, Given | None] | None
+    )  # a titration window (FHIR rateRange), perhaps open at one end: the program lies inside it
     caps: tuple["Cap", ...]  # what the prescriber allows at most
     bounds: tuple["Bound", ...]  # when the order may be given, and for how long
     unread: frozenset[str]  # what was sent but could not be read (its reason is a finding): it is not absent

@@ -29,7 +29,10 @@ from interop.wire.hl7v2.ack import NOBODY, AckCode, ReceivedHeader, Us, write_ac
 
 __all__ = ["Incident", "InsecureDoor", "Limits", "MllpDoor", "Receiver"]
 
+log = logging.getLogger(__name__)
+
 DEFAULT_LIMITS: Final = Limits()
+EVERYBODY: Final = "all"
 BACKLOG: Final = 128
 SHUTDOWN_S: Final = 5  # for the end of TLS to be said by both sides
 BREATH_S: Final = 0.5  # before accepting again when the system cannot (too many open files)
@@ -42,8 +45,16 @@ Tell = Callable[[Incident, str, str], None]
 
 
 def log_incident(incident: Incident, peer: str, detail: str) -> None:
-    """The default for what the door tells of: one line of the log."""
-    logging.getLogger(__name__).warning("MLLP incident", extra={"peer": peer, "incident": incident.value.replace(" ", "-")})
+    """The default for what the door tells of: one line of the log. ``peer`` is ``EVERYBODY`` where the door itself is the reason."""
+    log.warning(
+        "the MLLP door tells of an incident",
+        extra={
+            "listener": "mllp",
+            "peer": None if peer == EVERYBODY else peer,
+            "incident": incident,
+            "reason": detail.replace(" ", "-"),
+        },
+    )
 
 
 class MllpDoor:
@@ -169,7 +180,7 @@ class MllpDoor:
                 connected, address = await loop.sock_accept(listener)
             except OSError as fault:
                 if fault.errno not in _GAVE_UP:
-                    self._told(Incident.TURNED_AWAY, "all", errno.errorcode.get(fault.errno or 0, type(fault).__name__))
+                    self._told(Incident.TURNED_AWAY, EVERYBODY, errno.errorcode.get(fault.errno or 0, type(fault).__name__))
                     await asyncio.sleep(BREATH_S)
                 continue
             self._let_in(connected, address[0])

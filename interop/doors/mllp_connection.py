@@ -35,7 +35,7 @@ class Receiver(Protocol):
 
 
 class Incident(StrEnum):
-    """What the door tells of, beside what it counts; told of with the peer and a detail that holds no patient data."""
+    """What the door tells of, beside what it counts; told of with the peer and a detail in words of the door's own, of letters, digits and blanks."""
 
     TURNED_AWAY = "turned away"
     HANDSHAKE_FAILED = "handshake failed"
@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, broken: Broken) -> bytes:
         self._shared.tally.refused[broken.fault] += 1
-        self._shared.tell(Incident.FRAME_REFUSED, str(self.peer), f"{broken.fault}, {broken.size} bytes")
+        self._shared.tell(Incident.FRAME_REFUSED, str(self.peer), f"{broken.fault} at {broken.size} bytes")
         return self._answer(broken.head, AckCode.CR, REFUSALS[broken.fault])
 
     async def _hand_on(self, message: bytes) -> bytes:
@@ -379,4 +379,4 @@ def _ns(seconds: float) -> int:
 def _place_of(fault: Exception) -> str:
     """What was raised and where; not its text, which can quote the message."""
     *_, last = traceback.extract_tb(fault.__traceback__)
-    return f"{type(fault).__name__} in {PurePath(last.filename).name}:{last.lineno}"
+    return f"{type(fault).__name__} in {PurePath(last.filename).name} line {last.lineno}"

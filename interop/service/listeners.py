@@ -20,7 +20,7 @@ from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.rest import FhirSettings, fhir_app
 from interop.doors.fhir.serving import server_context as https_context
 from interop.doors.fhir.serving import uvicorn_options
-from interop.doors.mllp import Incident, MllpDoor
+from interop.doors.mllp import MllpDoor
 from interop.doors.mllp_tls import server_context as mllp_context
 from interop.doors.pages import pages_app
 from interop.doors.pages.frame import Frame
@@ -113,7 +113,6 @@ async def open_mllp(settings: Settings, conduct: Conduct, clock: Clock, ids: Ids
             new_id=ids.new,
             demo=settings.demo.enabled,
             limits=wiring.mllp_limits(mllp),
-            tell=tell,
         )
         await door.start()
     return MllpListener(door)
@@ -176,15 +175,6 @@ def _explained(name: str, listener: Listener) -> Iterator[None]:
         raise CannotListen(
             f"[{name}] cannot listen on {at(listener.host, listener.port)}: {fault.strerror or type(fault).__name__}"
         ) from fault
-
-
-def tell(incident: Incident, peer: str, detail: str) -> None:
-    """What the MLLP door tells of, as a line of the log; ``detail`` is the door's own word for why."""
-    named = peer if peer != "all" else None
-    log.warning(
-        "the MLLP door had an incident",
-        extra={"peer": named, "listener": "mllp", "incident": incident.value.replace(" ", "-"), "reason": detail.replace(" ", "-")},
-    )
 
 
 def at(host: str, port: int) -> str:

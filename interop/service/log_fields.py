@@ -44,6 +44,7 @@ PEER = re.compile(
 )
 """As ``doors/mllp_peer`` writes one: the names of its certificate, its address, or both."""
 ROUTE = re.compile(r"/[A-Za-z0-9_/{}$.-]{0,120}", re.ASCII)
+VERSION = re.compile(r"\d{1,4}(?:\.\d{1,4}){1,3}", re.ASCII)
 KEY_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
 
@@ -93,6 +94,7 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "mapping": Field("hash of a mapping", ID),
         "release": Field("name or version of a release", ID),
         "schema": Field("version of the store's schema", ID),
+        "sqlite": Field("version of SQLite", VERSION),
         "projection": Field("table of a projection", WORD),
         "partition": Field("name of a partition", WORD),
         "incident": Field("kind of an incident at a door", WORD),

@@ -80,6 +80,8 @@ async def run(settings: Settings, say: Say) -> None:
         async with opened(settings, clock) as record:
             for caution in record.cautions:
                 say(f"caution: {caution}")
+            if record.cautions:
+                log.warning("the store has cautions, which are said at the start", extra={"count": len(record.cautions)})
             end = record.watch(_told)
             ways = wiring.ways_of(settings)
             book = await releases.load_releases(record)

@@ -39,9 +39,10 @@ class Spelling:
 
 
 def read_spellings(table: Table, faults: Faults) -> list[Spelling]:
-    """Every row that can be read; a spelling with two meanings, or one that hides another UCUM code, is a fault."""
+    """Every row that can be read; a spelling with two meanings, or with another than its parts give, or that hides a UCUM code, is a fault."""
     read = [spelling for row in table.rows if (spelling := _spelling(row, faults)) is not None]
     _one_meaning_each(read, faults)
+    _as_their_parts(read, faults)
     return read
 
 
@@ -80,3 +81,42 @@ def _one_meaning_each(read: list[Spelling], faults: Faults) -> None:
         if each.drug and general is not None and general.ucum != each.ucum:
             what = f"{each.spelling!r} is {each.ucum} for {each.drug}, but {general.ucum} for every drug (line {general.row.line})"
             faults.error(each.row.place("ucum"), what, "delete the general row, and name each drug")
+
+
+def _as_their_parts(read: list[Spelling], faults: Faults) -> None:
+    """D-02: no per-minute spelled as per-hour. A spelling with "/" whose every part is known must mean what the parts mean together."""
+    meant: dict[tuple[str, str], str] = {}
+    for each in read:
+        meant.setdefault((each.drug, each.spelling), each.ucum)
+    for each in read:
+        words = each.spelling.split("/")
+        if len(words) == 1:
+            continue
+        parts = [_part(word, each.drug, meant) for word in [words[0] or "1", *words[1:]]]  # "/hr" is "1/hr"
+        if not all(parts):
+            continue
+        composed = _composed(parts)
+        if not composed or not _same(composed, each.ucum):
+            what = f"{each.spelling} is made of {', '.join(parts[:-1])} and {parts[-1]}, and stands for {each.ucum}"
+            action = f"write {composed}, or spell it otherwise" if composed else "spell it otherwise: its parts make no unit of the table"
+            faults.error(each.row.place("ucum"), what, action)
+
+
+def _part(word: str, drug: str, meant: dict[tuple[str, str], str]) -> str:
+    """The UCUM code of one part of a spelling, for this drug or for every drug; "" if the part is not known."""
+    return word if word in UCUM else meant.get((drug, word)) or meant.get(("", word), "")
+
+
+def _composed(parts: list[str]) -> str:
+    """The code that the parts make, "" if none. UCUM's table writes /kg before /h; division may stand in either order."""
+    first, *divisors = ["" if parts[0] == "1" else parts[0], *parts[1:]]
+    for order in (divisors, divisors[::-1]):  # no code has more than two
+        code = "/".join((first, *order))
+        if code in UCUM:
+            return code
+    return ""
+
+
+def _same(one: str, other: str) -> bool:
+    a, b = UCUM[one], UCUM[other]
+    return (a.dimension, a.factor, a.per_time_code) == (b.dimension, b.factor, b.per_time_code)

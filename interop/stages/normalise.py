@@ -13,13 +13,18 @@ from interop.domain.patient import PatientId, Weight
 from interop.domain.quantity import NotANumber, Quantity, exact
 from interop.domain.release import Release
 from interop.domain.request import AmountAsSent, AsSent, GiveAsSent, IngredientAsSent, OrderRequest, RatioAsSent
-from interop.domain.ucum import AREA, LENGTH, MASS, UCUM, Unit
+from interop.domain.sender import SenderProfile
+from interop.domain.ucum import AREA, UCUM, Unit
 from interop.stages.naming import drug_for_spellings
 from interop.stages.prescribed import read_bounds, read_caps
 from interop.stages.regimen import Amounts, regimen_of
 from interop.stages.routes import read_mode, read_route
 from interop.stages.times import NotATime, read_date, read_date_time, read_dtm
 from interop.stages.units import Spellings, read_unit
+
+WEIGHT_UNITS = frozenset({"kg", "g", "[lb_av]"})
+"""SR-34: coded kg or g; pounds only if coded as such, and confirmed."""
+HEIGHT_UNITS = frozenset({"cm", "m", "[in_i]"})
 
 
 class Reader:
@@ -138,9 +143,9 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     container = _container(give, reader)
     vtbi = reader.amount("volume to be infused", give.vtbi, lambda unit: unit.is_volume, "volume")
     duration = _duration(give, reader)
-    weight = reader.amount("weight", request.weight, lambda unit: unit.dimension == MASS, "body weight (kg or g)")
+    weight = reader.amount("weight", request.weight, lambda unit: unit.code in WEIGHT_UNITS, "body weight (kg or g)")
     weight_at = _weighed_at(request.weight_at, hl7, zone, reader)
-    height = reader.amount("height", request.height, lambda unit: unit.dimension == LENGTH, "body height (cm)")
+    height = reader.amount("height", request.height, lambda unit: unit.code in HEIGHT_UNITS, "body height (cm)")
     surface = reader.amount("body surface", request.body_surface_area, lambda unit: unit.dimension == AREA, "body surface (m2)")
     components = tuple(_component(ingredient, reader) for ingredient in give.ingredients)
     caps, bounds = read_caps(give, reader), read_bounds(give, reader)
@@ -156,7 +161,7 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         kind=kind,
         purpose=request.purpose,
         placer_order_number=request.placer_order_number.value.text,
-        patient_ids=_patient_ids(request, profile.patient_authorities if profile is not None else frozenset(), reader),
+        patient_ids=_patient_ids(request, profile, reader),
         birth_date=_birth_date(request, reader),
         location=request.patient.location.text,
         pump_id=request.pump.id.text,
@@ -195,22 +200,33 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     )
 
 
-def _patient_ids(request: OrderRequest, authorities: frozenset[str], reader: Reader) -> tuple[PatientId, ...]:
-    """PID-3 or the subject: ids with their authority, of those that the sender's profile counts. An identity marked unknown names nobody (9031)."""
+def _patient_ids(request: OrderRequest, profile: SenderProfile | None, reader: Reader) -> tuple[PatientId, ...]:
+    """PID-3 or the subject: ids with their authority, of those that the sender's profile counts. An identity marked unknown names nobody (9031).
+
+    An HL7 id without its authority names nobody either (IHE DEV TF-2, B.5), unless the profile says whose it is; a FHIR id is of its own server.
+    """
+    authorities = profile.patient_authorities if profile is not None else frozenset()
+    needs_authority = request.message_kind != "MedicationRequest"
     unknown = request.patient.identity_unknown
     if unknown.text.upper() in ("Y", "TRUE"):
         reader.against(PivError.PATIENT_ID_INVALID, unknown.field, "the sender marks the patient's identity as unknown")
         return ()
     ids, passed_over = [], 0
     for identifier in request.patient.ids:
-        if identifier.value and (not authorities or identifier.authority in authorities):
+        if identifier.value and not identifier.authority and needs_authority:
+            passed_over += 1
+        elif identifier.value and (not authorities or identifier.authority in authorities):
             ids.append(PatientId(identifier.value.text, identifier.authority))
             reader.read("patient", identifier.value, str(ids[-1]))
         elif identifier.value:
             passed_over += 1
     if not ids:
         field = request.patient.ids[0].value.field if request.patient.ids else "patient id"
-        text = "none of the patient ids is of an authority that counts for this sender" if passed_over else "the order names no patient id"
+        text = (
+            "no patient id is of an authority that counts for this sender: a number without its authority names nobody"
+            if passed_over
+            else "the order names no patient id"
+        )
         reader.against(PivError.PATIENT_ID_INVALID, field, text)
     return tuple(ids)
 
@@ -250,8 +266,7 @@ def _amounts(give: GiveAsSent, reader: Reader) -> Amounts:
     if give.rate_range is not None:
         amounts.has_range = True
         low, high = (reader.amount("titration window", end, _may_be_ordered, "a rate or dose rate") for end in give.rate_range)
-        if low is not None and high is not None:
-            amounts.window = (low, high)
+        amounts.window = (low, high)
     return amounts
 
 

@@ -12,6 +12,7 @@ from interop.stages.times import NotATime, read_date, read_date_time
 PER_ADMINISTRATION, PER_LIFETIME = "maxDosePerAdministration", "maxDosePerLifetime"
 PERIOD_MOST, PERIOD = "maxDosePerPeriod.numerator", "maxDosePerPeriod.denominator"
 START, END, LASTS, EVENT = "bounds-start", "bounds-end", "bounds-duration", "event"
+EVERY = "timing.repeat.period"
 
 
 def _of_dosage(give: GiveAsSent) -> dict[str, ParameterAsSent]:
@@ -47,6 +48,8 @@ def read_bounds(give: GiveAsSent, reader: Reading) -> tuple[Bound, ...]:
         if parameter.code.system != FHIR_DOSAGE:
             continue
         value, name = parameter.value.number, parameter.code.code
+        if name == EVERY:  # one program gives one of them: it is read so that it is seen
+            reader.amount("repeated every", parameter.value, lambda unit: unit.is_time, "time")
         if name == LASTS:
             lasts: Given | None = reader.amount("order holds for", parameter.value, lambda unit: unit.is_time, "time")
             if lasts is not None:

@@ -51,11 +51,14 @@ class Amounts:
     volumes: list[Given] = field(default_factory=list)
     times: list[Given] = field(default_factory=list)
     has_range: bool = False
-    window: tuple[Given, Given] | None = None
+    window: tuple[Given | None, Given | None] | None = None
     was_sent: bool = False
+    leads: Given | None = None  # the first rate or dose rate, in the order sent: what was ordered stands before what was calculated of it
 
     def sort(self, given: Given) -> None:
         unit = given.quantity.measure
+        if self.leads is None and (unit.is_flow or unit.is_dose_rate):
+            self.leads = given
         if unit.is_flow:
             self.rates.append(given)
         elif unit.is_dose_rate:
@@ -131,7 +134,7 @@ def _sort_parameters(give: GiveAsSent, amounts: Amounts, reader: Reading) -> Non
         elif code.code == MDC_FLOW:
             given = reader.amount("rate", value, lambda unit: unit.is_flow or unit.is_dose_rate, "a rate or dose rate")
             if given is not None:
-                (amounts.rates if given.quantity.measure.is_flow else amounts.dose_rates).append(given)
+                amounts.sort(given)
         else:
             name = f"{code.code} {code.text}".strip()
             said = f"parameter {name} was sent, and no infusion of this kind uses it"
@@ -139,11 +142,9 @@ def _sort_parameters(give: GiveAsSent, amounts: Amounts, reader: Reading) -> Non
 
 
 def _simple(amounts: Amounts, time: Given | None) -> ByRate | ByDoseRate | DoseOverTime | None:
-    """A dose rate says most, then a rate, then a dose with its time, then a volume with its time: the first is the order, the rest must agree."""
-    if amounts.dose_rates:
-        return ByDoseRate(amounts.dose_rates[0])
-    if amounts.rates:
-        return ByRate(amounts.rates[0])
+    """A rate or dose rate, whichever was sent first; else a dose with its time; else a volume with its time. The rest must agree with it."""
+    if amounts.leads is not None:
+        return ByRate(amounts.leads) if amounts.leads.quantity.measure.is_flow else ByDoseRate(amounts.leads)
     if amounts.doses and time is not None:
         return DoseOverTime(amounts.doses[0], time)
     if amounts.volumes and not amounts.doses and time is not None:

@@ -15,7 +15,7 @@ HL7_0162 = {
     "GTT": Route.GASTROSTOMY,
     "IT": Route.INTRATHECAL,
 }
-"""RXR-1 as PCD-03 uses it (IHE DEV TF-2, 3.3.4.4.8); PN is this product's for a nerve-block catheter, for which the table has no value."""
+"""RXR-1 as PCD-03 uses it (IHE DEV TF-2, 3.3.4.4.8). The table has no value for a nerve-block catheter."""
 
 CODES: dict[tuple[str, str], Route] = {
     (SNOMED, "47625008"): Route.IV,  # Intravenous route
@@ -34,6 +34,14 @@ CODES: dict[tuple[str, str], Route] = {
 V2_SYSTEMS = frozenset({"HL70162", "http://terminology.hl7.org/CodeSystem/v2-0162", "http://hl7.org/fhir/v2/0162", ""})
 
 
+JUDGED = V2_SYSTEMS | {SNOMED, EDQM}
+"""Systems whose routes are known here: a code of one that is not in the tables is another route, not a text to be passed over."""
+
+
+def _route_of(code: CodeAsSent) -> Route | None:
+    return HL7_0162.get(code.code) if code.system in V2_SYSTEMS else CODES.get((code.system, code.code))
+
+
 def read_route(codes: tuple[CodeAsSent, ...], findings: list[Finding]) -> Route | None:
     """All codings that are known must name one route; a route that nobody here knows is refused, not taken for intravenous (SR-20)."""
     sent = [code for code in codes if code.code]
@@ -43,10 +51,11 @@ def read_route(codes: tuple[CodeAsSent, ...], findings: list[Finding]) -> Route 
         return None
     known = {}
     for code in sent:
-        route = HL7_0162.get(code.code) if code.system in V2_SYSTEMS else CODES.get((code.system, code.code))
+        route = _route_of(code)
         if route is not None:
             known[route] = code
-    if len(known) == 1:
+    unknown = [code for code in sent if code.system in JUDGED and _route_of(code) is None]
+    if len(known) == 1 and not unknown:
         return next(iter(known))
     names = ", ".join(f"{code.code} ({code.system or 'no system'})" for code in sent)
     if known:

@@ -30,7 +30,7 @@ from interop.pathway import plan
 from interop.site.sentences import OrderSentence
 
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)  # any instant: a sentence is not about time
-PATIENT = PatientId("SENTENCE", "")
+PATIENT = PatientId("SENTENCE", "(sentence)")
 PUMP, CHANNEL, ORDER = "(sentence)", "A", "SENTENCE"
 DEVICES = {Mode.LVP: "IVP", Mode.SYRINGE: "SYR", Mode.PCA: "PCA"}
 ROUTES = {

@@ -1,10 +1,12 @@
 """Whatever was sent was sent to be heeded: a value that contradicts the order, or that nothing here understands, is never passed over in silence."""
 
 from dataclasses import replace
+from datetime import timedelta, timezone
 
 import pytest
 
 from interop.domain.delivery import Mode
+from interop.domain.patient import PatientId
 from interop.domain.quantity import Quantity
 from interop.domain.request import (
     AsSent,
@@ -323,7 +325,7 @@ def test_sr_26_not_more_than_the_prescriber_allows_in_a_period(most, hours, fits
     [
         ("bounds-end", "2026-03-02T07:59:59+00:00", False),
         ("bounds-end", "2026-03-02T08:00:01+00:00", True),
-        ("bounds-end", "2026-03-01", False),
+        ("bounds-end", "2026-02-28", False),
         ("bounds-end", "2026-03-02", True),
         ("bounds-start", "2026-03-02T08:00:01+00:00", False),
         ("bounds-start", "2026-03-02", True),
@@ -398,3 +400,81 @@ def test_a_contradiction_in_any_field_of_a_request_changes_what_is_said(field):
 def test_the_ward_weighs_its_patient_today():
     assert NOW.tzinfo is not None
     assert Quantity.of("80", "kg") == planned().match.program.weight
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "inside"),
+    [("", "5", False), ("", "20", True), ("20", "", False), ("2", "", True), ("", "10.03", False), ("", "10.04", True)],
+)
+def test_sr_25_a_window_open_at_one_end_bounds_the_other_as_rounded(low, high, inside):
+    """10.03 ug/kg/min of 80 kg is 30.09 mL/h, which the pump runs as 30.1: 10.0333 ug/kg/min."""
+    window = tuple(an_amount(end, "ug/kg/min" if end else "", "window") for end in (low, high))
+    plan = planned(an_order(rate="10.03" if high.startswith("10.0") else "10", rate_range=window))
+    assert (plan.offer is not None) is inside
+
+
+def test_sr_25_a_cap_holds_for_what_the_pump_will_really_run():
+    caps = (of_dosage("maxDosePerPeriod.numerator", "48.144", "mg"), of_dosage("maxDosePerPeriod.denominator", "1", "h"))
+    assert codes_of(planned(as_fhir(an_order(rate="10.03", parameters=caps)))) == {"9004.values-disagree"}
+
+
+def test_sr_07_a_day_ends_when_it_has_ended_everywhere_however_the_time_is_written():
+    order = as_fhir(an_order(parameters=(of_dosage("bounds-end", "2026-03-02"),)))
+    for now in (NOW.astimezone(timezone(timedelta(hours=14))), NOW.astimezone(timezone(-timedelta(hours=11)))):
+        assert planned(order, now=now).offer is not None
+
+
+@pytest.mark.parametrize(("end", "asks"), [("2026-03-01", True), ("2026-03-02", False)])
+def test_sr_07_a_day_that_is_over_in_some_zones_only_is_confirmed(end, asks):
+    plan = planned(as_fhir(an_order(parameters=(of_dosage("bounds-end", end),))))
+    assert plan.offer is not None
+    assert any("without its zone" in caution.sentence and caution.must_confirm for caution in plan.offer.cautions) is asks
+
+
+def test_an_order_that_ends_while_it_would_run_is_confirmed():
+    plan = planned(as_fhir(an_order(parameters=(of_dosage("bounds-end", "2026-03-02T09:00:00+00:00"),))))
+    assert plan.offer is not None
+    assert any("before this would have run" in caution.sentence and caution.must_confirm for caution in plan.offer.cautions)
+
+
+def test_rounding_does_not_make_a_program_outlast_its_order():
+    """500 mL over 6 h is 83.33 mL/h, run as 83.3: a few seconds more than 6 h, and still the order's own time."""
+    texts = {**SALINE, "vtbi": "", "amounts": (an_amount("500", "mL", "dose"),), "duration": "360"}
+    plan = planned(as_fhir(an_order(parameters=(of_dosage("bounds-duration", "6", "h"),), **texts)))
+    assert rate_of(plan) == "83.3 mL/h"
+
+
+@pytest.mark.parametrize("second", [("IM", "HL70162"), ("78421000", "http://snomed.info/sct")])
+def test_sr_20_a_second_route_that_is_not_known_contradicts_the_first(second):
+    routes = (CodeAsSent("IV", "HL70162", "", "RXR-1.1"), CodeAsSent(*second, "", "RXR-1.4"))
+    assert "9004" in codes_of(planned(replace(an_order(), gives=(a_give(routes=routes),))))
+    local = (routes[0], CodeAsSent("IVDRIP", "LOCAL", "", "RXR-1.4"))
+    assert planned(replace(an_order(), gives=(a_give(routes=local),))).offer is not None
+
+
+def test_sr_02_a_number_without_its_authority_names_nobody():
+    nobody = PatientId("Unknown Patient", "")
+    plan = planned(an_order(patient=nobody), a_case(association=an_association(patient=nobody), channel=a_channel(patient=nobody)))
+    assert codes_of(plan) == {"9031"}
+
+
+@pytest.mark.parametrize(("unit", "offered"), [("kg", True), ("mg", False), ("ug", False)])
+def test_sr_34_a_weight_is_in_kilograms_or_grams(unit, offered):
+    assert (
+        planned(an_order(weight={"kg": "80", "mg": "80000000", "ug": "800000000"}[unit], weight_unit=unit)).offer is not None
+    ) is offered
+
+
+def test_what_was_ordered_leads_what_was_calculated_of_it():
+    amounts = (an_amount("30", "mL/h", "ordered"), an_amount("800", "ug/min", "calculated"))
+    plan = planned(as_fhir(an_order(amounts=amounts)))
+    assert rate_of(plan) == "30 mL/h"
+
+
+def test_every_caution_says_what_to_do():
+    for order, case in (
+        (an_order(as_needed=AsSent("true", "x"), weighed=None), a_case(pump_weight="81")),
+        (an_order(rate="25"), a_case(channel=a_channel(clock_skew=timedelta(seconds=60)))),
+    ):
+        for caution in planned(order, case).cautions:
+            assert caution.action.endswith("."), caution

@@ -291,6 +291,59 @@ def test_sr_55_an_expected_refusal_has_a_code_that_exists(site, code):
     assert (where(fault), fault.what) == (place, f"{code!r} is no code of a refusal")
 
 
+# units.csv: a spelling and its parts
+
+
+@pytest.mark.parametrize(
+    ("spelling", "ucum", "parts", "composed"),
+    [
+        ("mcg/hr", "ug/min", "ug and h", "ug/h"),
+        ("mcg/min", "ug/h", "ug and min", "ug/min"),
+        ("mEq/h", "eq/h", "meq and h", "meq/h"),
+        ("mcg/kg/min", "ug/min", "ug, kg and min", "ug/kg/min"),
+        ("mcg/kg/hr", "mg/kg/h", "ug, kg and h", "ug/kg/h"),
+        ("mEq/mL", "mmol/mL", "meq and mL", "meq/mL"),
+    ],
+)
+def test_d_02_a_spelling_means_what_its_parts_mean(site, spelling, ucum, parts, composed):
+    place = site.cell("units.csv", spelling, "ucum", ucum)
+    fault = site.the_error()
+    assert where(fault) == place
+    assert fault.what == f"{spelling} is made of {parts}, and stands for {ucum}"
+    assert fault.action == f"write {composed}, or spell it otherwise"
+
+
+@pytest.mark.parametrize(
+    ("drug", "spelling", "ucum", "said"),
+    [
+        ("heparin", "units/minute", "[iU]/h", "units/minute is made of [iU] and min, and stands for [iU]/h"),
+        ("heparin", "units/hr/kg", "[iU]/h", "units/hr/kg is made of [iU], h and kg, and stands for [iU]/h"),
+        ("", "/hr", "/d", "/hr is made of 1 and h, and stands for /d"),
+        ("", "mcg/gram", "ug/mL", "mcg/gram is made of ug and g, and stands for ug/mL"),
+    ],
+)
+def test_d_02_a_drugs_spelling_is_made_of_its_own_rows_and_the_general_ones(site, drug, spelling, ucum, said):
+    place = site.add_record("units.csv", spelling=spelling, ucum=ucum, drug=drug, note="n", approved_by="A. Demo")["ucum"]
+    faults = [fault for fault in site.new_faults() if fault.is_error]
+    assert [(where(fault), fault.what) for fault in faults] == [(place, said)]
+
+
+@pytest.mark.parametrize(
+    ("drug", "spelling", "ucum"),
+    [
+        ("heparin", "units/hr/kg", "[iU]/kg/h"),  # division may stand in either order
+        ("", "mcg/ml", "ug/mL"),  # two codes of one unit
+        ("", "1/hr", "/h"),
+        ("", "/hr", "/h"),
+        ("", "gamma/hr", "ug/min"),  # gamma is no part that the table knows
+        ("bivalirudin", "units/minute", "mg/min"),  # the units of another drug say nothing
+    ],
+)
+def test_d_02_a_spelling_that_agrees_with_its_known_parts_is_sound(site, drug, spelling, ucum):
+    site.add_record("units.csv", spelling=spelling, ucum=ucum, drug=drug, note="n", approved_by="A. Demo")
+    assert not [fault for fault in site.new_faults() if fault.is_error]
+
+
 # All of them at once
 
 

@@ -43,8 +43,8 @@ async def make_ahead(connection: Any, now: datetime) -> None:
             )
         except (asyncpg.CheckViolationError, asyncpg.InsufficientPrivilegeError, asyncpg.LockNotAvailableError) as error:
             log.warning(
-                "no partition could be made; its rows go to journal_bodies_other",
-                extra={"partition": name_of(first), "error_type": type(error)},
+                "no partition %(partition)s could be made; its rows go to journal_bodies_other",
+                {"partition": name_of(first), "error_type": type(error)},
             )
 
 

@@ -53,5 +53,5 @@ def choose_sqlite() -> SqliteLibrary:
     caution = caution_about(module.__name__, version)
     if caution:
         warnings.warn(caution, UnsafeSqlite, stacklevel=2)
-        log.warning("this SQLite is not safe for the record: see the warning at start", extra={"schema": str(module.sqlite_version)})
+        log.warning("this SQLite can corrupt the record: install pysqlite3 0.6.1 or newer", extra={"sqlite": str(module.sqlite_version)})
     return SqliteLibrary(module, str(module.sqlite_version), caution)

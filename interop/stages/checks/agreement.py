@@ -32,16 +32,21 @@ def values_agree(facts: Facts) -> Iterator[Finding]:
         yield from _compare(facts, order.duration, takes, "the time that this volume takes at this rate", _slack(facts, program))
 
 
-def _inside_the_window(window: tuple[Given, Given], program: Program, order: Order) -> Iterator[Finding]:
-    """A titration window (rateRange) bounds what may be programmed; it is never widened by a tolerance."""
-    low, high = window
-    asked = next(_implied(low, program, order), None)
-    if asked is None or low.quantity.base()[0] != high.quantity.base()[0]:
-        yield Finding.against(Sub.NO_AGREEMENT, low.field, f"the window {low} to {high} cannot be compared with the rest of the order")
-    elif not low.quantity <= asked <= high.quantity:
-        yield Finding.against(Sub.NO_AGREEMENT, low.field, f"{asked} is outside the ordered window of {low} to {high}")
-    else:
-        yield Finding.note(low.field, f"titration window {low} to {high}")
+def _inside_the_window(window: tuple[Given | None, Given | None], program: Program, order: Order) -> Iterator[Finding]:
+    """A titration window (rateRange) bounds what may be programmed, as asked and as rounded; it is never widened by a tolerance."""
+    for end, is_low in zip(window, (True, False), strict=True):
+        if end is None:
+            continue
+        values = [value for rate in (program.rate.asked, program.rate.set) for value in _implied(end, program, order, rate)]
+        if not values:
+            yield Finding.against(Sub.NO_AGREEMENT, end.field, f"the window's {end} cannot be compared with the rest of the order")
+            continue
+        worst = min(values) if is_low else max(values)
+        if worst < end.quantity if is_low else worst > end.quantity:
+            side = "below the lowest" if is_low else "above the highest"
+            yield Finding.against(Sub.NO_AGREEMENT, end.field, f"{worst.to(end.quantity.unit)} is {side} of the ordered window, {end}")
+        else:
+            yield Finding.note(end.field, f"titration window: {'not below' if is_low else 'not above'} {end}")
 
 
 def _slack(facts: Facts, program: Program) -> Fraction:
@@ -53,11 +58,12 @@ def _slack(facts: Facts, program: Program) -> Fraction:
     return half * 60 / program.rate.asked.value
 
 
-def _implied(given: Given, program: Program, order: Order) -> Iterator[Quantity]:
-    """What the program says about the same thing as ``given``; nothing where the program does not determine it."""
+def _implied(given: Given, program: Program, order: Order, rate: Quantity | None = None) -> Iterator[Quantity]:
+    """What the program says about the same thing as ``given`` at this rate (else as asked); nothing where the program does not determine it."""
     unit = given.quantity.measure
+    rate = rate or program.rate.asked
     if unit.is_flow:
-        yield program.rate.asked
+        yield rate
     elif unit.is_volume:
         if program.vtbi is not None:
             yield program.vtbi.asked
@@ -65,7 +71,7 @@ def _implied(given: Given, program: Program, order: Order) -> Iterator[Quantity]
         if program.vtbi is not None and program.rate.asked.value:
             yield Quantity(program.vtbi.asked.value * 60 / program.rate.asked.value, "min")
     elif unit.is_dose_rate:
-        yield from _dose_rate_in(given, program, order)
+        yield from _dose_rate_in(given, program, order, rate)
     elif unit.is_dose and program.concentration is not None:
         yield from _dose_in(given, program, order)
 
@@ -82,11 +88,11 @@ def _body(given: Given, program: Program, order: Order) -> Fraction | None:
     return surface.to("m2").value if surface is not None else None
 
 
-def _dose_rate_in(given: Given, program: Program, order: Order) -> Iterator[Quantity]:
+def _dose_rate_in(given: Given, program: Program, order: Order, rate: Quantity) -> Iterator[Quantity]:
     concentration, body, unit = program.concentration, _body(given, program, order), given.quantity.measure
     if concentration is None or body is None or concentration.measure.dimension.amount is not unit.dimension.amount:
         return
-    hourly = program.rate.asked.value * concentration.value * ratio(concentration.measure.amount_code, unit.amount_code)
+    hourly = rate.value * concentration.value * ratio(concentration.measure.amount_code, unit.amount_code)
     yield Quantity(hourly / (ratio("h", unit.per_time_code) * body), unit.code)
 
 

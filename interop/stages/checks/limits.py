@@ -53,7 +53,7 @@ def within_the_total(facts: Facts) -> Iterator[Finding]:
     if program is None or program.entry.total_dose_hard_high is None:
         return
     limit = program.entry.total_dose_hard_high
-    totals = [total for total in (program.total_dose, _total_by_time(facts, program)) if total is not None]
+    totals = [total for total in (program.total_dose, _total_asked(program), _total_by_time(facts, program)) if total is not None]
     if not totals:
         yield Finding.against(
             PivError.MISSING_PARAMETER, "VTBI", f"{program.entry.key} limits the total to {limit}, and the order has no end"
@@ -63,6 +63,13 @@ def within_the_total(facts: Facts) -> Iterator[Finding]:
     if total > limit:
         text = f"this would give {total} in all, the limit is {limit} ({program.entry.key} total_dose_hard_high)"
         yield Finding.against(Sub.NOT_TOTAL, "total dose", text)
+
+
+def _total_asked(program: Program) -> Quantity | None:
+    """As asked, before the volume was rounded: rounding may not carry a total back under its limit."""
+    if program.vtbi is None or program.concentration is None:
+        return None
+    return Quantity(program.vtbi.asked.value * program.concentration.value, program.concentration.measure.amount_code)
 
 
 def _total_by_time(facts: Facts, program: Program) -> Quantity | None:

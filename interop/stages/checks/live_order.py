@@ -85,4 +85,5 @@ def live_on_one_channel(facts: Facts) -> Iterator[Finding]:
 def as_needed_is_said(facts: Facts) -> Iterator[Finding]:
     """An as-needed order is given on a person's judgement: that is said, never hidden."""
     if facts.order.as_needed and facts.order.as_needed.lower() != "false":
-        yield Finding.caution("asNeeded", f"to be given as needed: {facts.order.as_needed}")
+        action = "Give it only if the patient needs it now."
+        yield Finding.caution("asNeeded", f"to be given as needed: {facts.order.as_needed}", action=action)

@@ -6,6 +6,8 @@ from datetime import timedelta
 from interop.domain.finding import Finding, PivError, Sub
 from interop.stages.checks.facts import Facts
 
+TELL_IT = "Nothing to do here; the engineer on call sees it."
+
 
 def a_fresh_request(facts: Facts) -> Iterator[Finding]:
     """SR-09: counted from when the clinician asked (ORC-9), never from when the message was sent (MSH-7)."""
@@ -31,7 +33,7 @@ def clocks_together(facts: Facts) -> Iterator[Finding]:
         if ahead > blocks:
             yield Finding.against(Sub.SKEW, field, f"{field} is {_ago(ahead)} in the future: the sender's clock or ours is wrong")
         elif ahead > reported:
-            yield Finding.caution(field, f"the sender's clock is {_ago(ahead)} ahead", code=Sub.SKEW)
+            yield Finding.caution(field, f"the sender's clock is {_ago(ahead)} ahead", action=TELL_IT, code=Sub.SKEW)
     channel = facts.channel
     if channel is None:
         return
@@ -41,7 +43,10 @@ def clocks_together(facts: Facts) -> Iterator[Finding]:
         yield Finding.against(Sub.SKEW, "pump clock", f"the clock of {channel.name} is off by {_ago(abs(channel.clock_skew))}")
     elif abs(channel.clock_skew) > reported:
         yield Finding.caution(
-            "pump clock", f"the clock of {channel.name} is off by {_ago(abs(channel.clock_skew))}; times are corrected", code=Sub.SKEW
+            "pump clock",
+            f"the clock of {channel.name} is off by {_ago(abs(channel.clock_skew))}; times are corrected",
+            action=TELL_IT,
+            code=Sub.SKEW,
         )
 
 
