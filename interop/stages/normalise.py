@@ -119,6 +119,9 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         fault = PivError.INVALID_PARAMETER if request.order_control else PivError.MISSING_PARAMETER
         sent = repr(request.order_control.text) if request.order_control else "nothing"
         reader.against(fault, request.order_control.field or "ORC-1", f"order control is {sent}; PCD-03 knows RE, XO and CH only")
+    if hl7 and len(request.gives) == 1 and give.sub_id.text != "1":
+        text = f"the only step sent is numbered {give.sub_id.text or 'nothing'}: a first step may be lost"
+        reader.against(PivError.MULTISTEP_UNREADABLE, give.sub_id.field or "RXG-1", text)
     sent_at = reader.instant("sent", request.sent_at, hl7, zone)
     requested_at = reader.instant("asked for", request.requested_at, hl7, zone)
     if request.bedside and not request.requested_at:

@@ -108,6 +108,7 @@ def code_text(code: Code) -> str:
 def _request(sentence: OrderSentence) -> OrderRequest:
     stamp = AT.strftime("%Y%m%d%H%M%S%z")
     give = GiveAsSent(
+        sub_id=AsSent("1", "id"),
         codes=(CodeAsSent(sentence.code, sentence.system, "", "code"),),
         vtbi=_amount(sentence.vtbi, sentence.vtbi_unit, "vtbi"),
         amounts=(_amount(sentence.rate, sentence.rate_unit, "rate"),) if sentence.rate or sentence.rate_unit else (),

@@ -19,7 +19,23 @@ from interop.domain.request import (
     VerificationAsSent,
     VerificationPolicy,
 )
-from tests.wards.ward import ASKED, LOCAL, NOW, a_case, a_channel, a_give, an_amount, an_association, an_order, codes_of, planned, rate_of
+from interop.workbench.reading import ReadOrder, read_order
+from tests.wards.messages import a_dopamine_rgv
+from tests.wards.ward import (
+    ASKED,
+    LOCAL,
+    NOW,
+    a_case,
+    a_channel,
+    a_give,
+    an_amount,
+    an_association,
+    an_order,
+    codes_of,
+    demo_release,
+    planned,
+    rate_of,
+)
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 INSULIN = {"code": "LOC-02201", "rate": "5", "unit": "[iU]/h", "strength": "100", "strength_unit": "[iU]", "volume": "100", "vtbi": "100"}
@@ -478,3 +494,31 @@ def test_every_caution_says_what_to_do():
     ):
         for caution in planned(order, case).cautions:
             assert caution.action.endswith("."), caution
+
+
+@pytest.mark.parametrize(("number", "offered"), [("1", True), ("2", False), ("", False), ("01", False)])
+def test_the_only_step_of_an_order_is_its_first(number, offered):
+    plan = planned(replace(an_order(), gives=(a_give(sub_id=AsSent(number, "RXG-1")),)))
+    assert (plan.offer is not None) is offered
+    assert codes_of(plan) <= {"9041"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"ORC-7": "^Q8H^M30^^^PRN"}, True),
+        ({"MSH-11": "P^R"}, True),
+        ({"MSH-11": "P^T"}, False),
+        ({"ORC-15": "20260303080000+0000"}, False),
+        ({"RXG-25": "3616^dobutamine^RXNORM"}, False),
+        ({"RXG-9": "^give slowly"}, False),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_fields_of_an_rgv_that_pcd_03_does_not_use_refuse_or_are_answered(fields, refused):
+    read = read_order(a_dopamine_rgv(fields=fields), demo_release())
+    assert isinstance(read, ReadOrder)
+    said = read.request.findings
+    assert any(finding.refuses for finding in said) is refused
+    if fields != {"MSH-11": "P^T"}:
+        assert any(finding.refuses or finding.must_confirm for finding in said)

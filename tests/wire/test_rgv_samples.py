@@ -56,7 +56,8 @@ def test_the_frameworks_dopamine_has_no_profile_id_and_an_old_number_for_its_ucu
 
 def test_the_drafts_multistep_has_two_steps_and_a_unit_that_is_not_ucum():
     request = read(sample("ihe-r11draft-pcd03-rgv-multistep-loading-then-continuous"))
-    assert request.findings == ()
+    assert {finding.field for finding in request.findings} == {"RXG[1]-32", "RXG[2]-32"}  # the draft's total of all steps, to be answered
+    assert not any(finding.refuses for finding in request.findings)
     assert [give.amounts[0].unit.claims[1].spelling for give in request.gives] == ["mg", "mg/hr"]
     assert [[p.value.number.text for p in give.parameters] for give in request.gives] == [
         ["2", "loading-dose", "immediate"],

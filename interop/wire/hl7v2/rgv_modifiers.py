@@ -19,6 +19,9 @@ PRODUCTION: Final = "P"
 NO_PRODUCTION: Final[Mapping[str, str]] = MappingProxyType({"T": "training", "D": "debugging"})
 """MSH-11.1, HL7 table 0103."""
 
+CURRENT: Final = "T"
+"""MSH-11.2, HL7 table 0207: current processing."""
+
 ORDER_STATUS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "A": "active",
@@ -40,6 +43,7 @@ METHOD_TABLE: Final = "HL70165"
 
 # Old and new places of a schedule: quantity, repeat pattern, service duration, start, end, priority (which holds PRN), and "per time unit".
 _REFUSED_OF_RXG: Final = (3, 14)
+_ANSWERED_OF_RXG: Final = (9, 13, 20, 25)  # notes, the container's expiry, a further code
 _REFUSED_OF_TQ1: Final = (2, 3, 6, 7, 8, 9)
 _URGENCIES: Final = frozenset({"R", "S", "A"})  # HL7 table 0485: routine, stat, as soon as possible
 _ANSWERED_OF_TQ1: Final = (4, 5, 10, 11, 12, 14)
@@ -49,13 +53,16 @@ _SHORT_CODE: Final = re.compile("[A-Z0-9]{1,4}")
 
 def processing_faults(header: Segment) -> Iterator[Finding]:
     """MSH-11: only a production message programs a pump; empty is production, as PCD-03 has nothing else."""
-    purpose = (header.text(11, 1) or "").strip(" ")
+    purpose, mode = ((header.text(11, part) or "").strip(" ") for part in (1, 2))
     place = header.place(11)
     if purpose in NO_PRODUCTION:
         sentence = f"the sender marks this message as one for {NO_PRODUCTION[purpose]}: it programs no pump"
         yield Finding.against(Sub.NOT_AN_ORDER, place, sentence, action="Send it from the production system if it is meant for a patient.")
     elif purpose not in ("", PRODUCTION):
         yield Finding.against(PivError.INVALID_PARAMETER, place, "the processing id is none of P, T and D")
+    elif mode not in ("", CURRENT):
+        sentence = "the sender marks this message as one of an archive or a restored load: it programs no pump"
+        yield Finding.against(Sub.NOT_AN_ORDER, place, sentence, action="Ask for the order again at the bedside.")
 
 
 def order_status(order: Segment) -> tuple[AsSent, tuple[Finding, ...]]:
@@ -66,7 +73,7 @@ def order_status(order: Segment) -> tuple[AsSent, tuple[Finding, ...]]:
     if status == UNKNOWN_STATUS:
         sentence = f"{_shown(sent.text)} is no order status that is known here ({', '.join(ORDER_STATUS)})"
         findings = (Finding.against(PivError.INVALID_PARAMETER, sent.field, sentence),)
-    return AsSent(status, sent.field), findings
+    return AsSent(status, sent.field), (*findings, *_not_used(order, (7,)), *_to_be_answered(order, (15,)))
 
 
 def patient_faults(pid: Segment) -> Iterator[Finding]:
@@ -107,8 +114,10 @@ def give_faults(rxg: Segment, tq1: Segment, rxr: Segment) -> Iterator[Finding]:
     urgent = tq1.text(9, 1) in _URGENCIES  # says how soon somebody should come, not how the pump should run
     yield from _not_used(tq1, [field for field in _REFUSED_OF_TQ1 if not (field == 9 and urgent)])
     yield from _to_be_answered(tq1, _ANSWERED_OF_TQ1)
-    if rxg.text(6) != rxg.text(5):
-        yield from _to_be_answered(rxg, (6,))
+    yield from _to_be_answered(rxg, _ANSWERED_OF_RXG)
+    for field in (6, 32):  # the most of RXG-5, and the Rev 11 draft's total of all steps
+        if rxg.text(field) != rxg.text(5):
+            yield from _to_be_answered(rxg, (field,))
     yield from _method_faults(rxr)
 
 
