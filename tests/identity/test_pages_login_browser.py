@@ -164,7 +164,7 @@ def test_a_refused_log_in_is_told_aloud_and_the_field_is_ready_again(page: Any):
     alert.wait_for()
     assert "Not logged in." in alert.inner_text()
     assert page.title().startswith("Not logged in")
-    assert page.evaluate("document.activeElement.id") == "badge"
+    page.wait_for_function("document.activeElement.id === 'badge'")  # autofocus follows the alert
     assert page.get_by_label("Scan your badge").input_value() == ""
 
 
