@@ -59,7 +59,8 @@ class Workstation:
         """Until the server is gone."""
         lines: list[ehr.Line] = []
         try:
-            lines = [await ehr.Line.open(at, ehr.tls_of(config)) for _ in range(2)]
+            for _ in range(2):  # one by one: the kill may fall between the two, and the first is closed all the same
+                lines.append(await ehr.Line.open(at, ehr.tls_of(config)))
             while True:
                 control_id = f"{self.name}-{self.next}"
                 order = ehr.an_order(control_id, f"ORD-{self.name}", self.at)
