@@ -1,6 +1,9 @@
 """Intake of HL7 v2 orders: accept, commit, answer (D-08). The answer leaves after the commit and never before, and the same message twice is one.
 
 In one commit: the message, byte for byte and under its key; the intent to plan it; the audit row; the watch over its sender's feed (D-27).
+
+What an answer says beyond the message is its code, its control id and its time: the outcome, the subject and the time of the audit row. So the
+acknowledgement is on file before it leaves, at no cost (``keeping.accept_answer`` writes it again), and that to a resend is byte-equal to the first.
 """
 
 import logging
@@ -13,6 +16,7 @@ from interop.conduct.asked import PLAN, Asked
 from interop.conduct.decision import Decision, Step
 from interop.conduct.desk import Desk
 from interop.conduct.feeds import heard, watch_feed
+from interop.conduct.keeping import ACCEPTED
 from interop.conduct.reading import Reader, Renderer
 from interop.conduct.world import Ids, ReleaseBook
 from interop.domain.envelope import Accept, CannotBe, NotAccepted, Opened
@@ -47,7 +51,7 @@ def decide(id: str, message: bytes, opened: Opened, peer: str, received_at: date
         journal=(entry,),
         timers=watch_feed(opened.profile, received_at),
         kept=heard(opened.profile),
-        audit=(AuditRow(received_at, sender, "message.accept", "committed", subject=id),),
+        audit=(AuditRow(received_at, sender, *ACCEPTED, subject=id),),
     )
     return decision, asked
 
@@ -83,15 +87,15 @@ class Intake:
             sentence = "This peer may not send under this sending application and facility"
             return await self._reject(message, peer, received_at, NotAccepted(CannotBe.NOT_ITS_NAME, sentence, "MSH-3"))
         try:
-            code = await self._accept(message, opened, peer, received_at)
+            code, control_id, at = await self._accept(message, opened, peer, received_at)
         except NotAccepted as fault:
             return await self._reject(message, peer, received_at, fault)
         if not opened.accept.wants(positive=code is Accept.COMMITTED):
             return None
-        return self._renderer.accept(message, code, self._ids.new(), self._clock.now())
+        return self._renderer.accept(message, code, control_id, at)
 
-    async def _accept(self, message: bytes, opened: Opened, peer: object, received_at: datetime) -> Accept:
-        """Raises: NotAccepted: the record can never hold it."""
+    async def _accept(self, message: bytes, opened: Opened, peer: object, received_at: datetime) -> tuple[Accept, str, datetime]:
+        """The code, the control id and the time of the answer. Raises: NotAccepted: the record can never hold it."""
         await self._desk.reserve()
         asked = None
         try:
@@ -101,21 +105,21 @@ class Intake:
             except BaseException:
                 asked = None
                 raise
-        except MessageSeen:
+        except MessageSeen as seen:
             self.tally.resent += 1
-            return Accept.COMMITTED
+            return Accept.COMMITTED, seen.first, seen.at
         except Unfit as fault:
             raise NotAccepted(CannotBe.UNSTORABLE, "The record cannot hold this message") from fault
         except RecordError as fault:
             self.tally.not_stored += 1
             log.warning("a message was not stored and is answered CE", extra={"error_type": type(fault)})
-            return Accept.NOT_STORED
+            return Accept.NOT_STORED, self._ids.new(), self._clock.now()  # not that of the entry: it may have been stored all the same
         finally:
             if asked is None:
                 self._desk.give_back()
         self._desk.put(asked)
         self.tally.committed += 1
-        return Accept.COMMITTED
+        return Accept.COMMITTED, asked.id, received_at
 
     async def _reject(self, message: bytes, peer: object, received_at: datetime, fault: NotAccepted) -> bytes:
         """CR is true whether or not the record can say so; it is kept for the analyst as well as it can be."""
@@ -129,7 +133,7 @@ class Intake:
             await self._record.commit(decision.commit(self._clock.now(), Priority.BULK))
         except RecordError as failure:
             log.warning("a message was rejected and could not be kept", extra={"reason": fault.why, "error_type": type(failure)})
-        return self._renderer.accept(message, Accept.REJECTED, self._ids.new(), self._clock.now(), fault)
+        return self._renderer.accept(message, Accept.REJECTED, id, received_at, fault)
 
 
 def _named(peer: object) -> str:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from interop.conduct.kept import FindRelease, NotReplayable, canonical, digest_of, read_case, read_request, write_case, write_request
+from interop.conduct.reading import Renderer
 from interop.domain.case import Case
+from interop.domain.envelope import Accept
 from interop.domain.events.nouns import Reason, Setting
 from interop.domain.events.shapes import Json, of_class
 from interop.domain.plan import Plan
@@ -15,12 +17,15 @@ from interop.domain.program import Program, Rounded
 from interop.domain.quantity import Quantity
 from interop.domain.request import OrderRequest
 from interop.pathway import plan
-from interop.ports import Projected, Record
+from interop.ports import AuditQuery, Projected, Record
 from interop.stages.checks import CHECKS
 
 CASES: Final = "kept-case"
 PLANS: Final = "kept-plan"
 VERSION: Final = 1
+ACCEPTED: Final = ("message.accept", "committed")
+SHORTEST: Final = timedelta(microseconds=1)
+MOST_AT_ONCE: Final = 10_000
 
 _REASON = of_class(Reason)
 _SETTING = of_class(Setting)
@@ -78,6 +83,20 @@ async def replay(record: Record, plan_digest: str, release: FindRelease) -> Repl
     made = plan(read_request(kept.get("request")), case, datetime.fromisoformat(str(kept.get("now"))))
     again = _result(made)
     return Replayed(made, all(again[name] == kept.get(name) for name in again if name != "checks"))
+
+
+async def accept_answer(record: Record, renderer: Renderer, entry_id: str) -> bytes:
+    """The CA to an accepted message, byte for byte as it left if its sender wanted one (MSH-15), to the first sending and to every resend.
+
+    Raises: NotReplayable: no such message was accepted, or retention has taken its bytes. StoreUnavailable.
+    """
+    head, body = await record.journal_head(entry_id), await record.journal_body(entry_id)
+    if head is None or body is None:
+        raise NotReplayable("the message is not kept")
+    rows = await record.audit_search(AuditQuery(since=head.at, until=head.at + SHORTEST), limit=MOST_AT_ONCE)
+    if ACCEPTED not in {(row.action, row.outcome) for row in rows if row.subject == entry_id}:
+        raise NotReplayable("the message was not accepted")
+    return renderer.accept(body, Accept.COMMITTED, entry_id, head.at)
 
 
 def _opened(text: str | None, digest: str) -> dict[str, Json]:

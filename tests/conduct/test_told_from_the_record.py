@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interop.conduct.keeping import CASES, PLANS, replay
+from interop.conduct.keeping import CASES, PLANS, accept_answer, replay
 from interop.conduct.kept import NotReplayable, canonical, read_case, read_request, write_case, write_request
 from interop.conduct.world import Releases, Situation
 from interop.domain.case import BedsideScan, EarlierProgram, PriorEffect
 from interop.domain.order import Order
 from interop.domain.patient import PatientFacts, PatientId, Weight
 from interop.domain.quantity import Quantity
-from interop.wire.hl7v2.reader import RgvReader
+from interop.ports import Direction, StoreUnavailable
+from interop.wire.hl7v2.reader import RgvReader, RgvRenderer
 from tests.conduct.virtual import run
 from tests.conduct.ward import Bedside, Hospital, an_order
 from tests.wards.messages import a_dopamine_rgv, a_heparin_rgv
@@ -62,6 +63,56 @@ def test_sr_52_every_attempt_has_its_row_in_the_audit_trail_with_person_patient_
         plan = rows["order.plan"]
         assert (plan.actor, plan.patient, plan.pump, plan.outcome) == ("N0001", "4711001", "LVP-0001", "refused 9001")
         assert rows["message.accept"].outcome.startswith("rejected")
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_52_the_acknowledgement_that_left_is_written_again_from_the_record_alone_byte_for_byte():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        intake = hospital.conduct.intake
+        left = {}
+        for number in (1, 2, 3):
+            left[number] = await intake.receive(an_order(number), "ehr-1", hospital.clock.now())
+            await asyncio.sleep(0.4)
+        resent = an_order(1, sent_at="20260302080500+0000")
+        assert await intake.receive(resent, "ehr-2", hospital.clock.now()) == left[1], "the first answer again (D-04)"
+        assert len(set(left.values())) == 3
+        refused = await intake.receive(b"hello", "ehr-1", hospital.clock.now())
+        assert refused is not None
+        await hospital.settled()
+        heads = [head for head in await hospital.journal() if head.direction is Direction.IN]
+        rebuilt = set()
+        for head in heads:
+            if head.control_id:
+                rebuilt.add(await accept_answer(hospital.record, RgvRenderer(), head.entry_id))
+            else:
+                assert head.entry_id.encode() in refused, "what was rejected is found by the control id of its answer"
+                with pytest.raises(NotReplayable):
+                    await accept_answer(hospital.record, RgvRenderer(), head.entry_id)
+        assert rebuilt == set(left.values())
+        with pytest.raises(NotReplayable):
+            await accept_answer(hospital.record, RgvRenderer(), "N99999999")
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_52_a_message_that_was_not_stored_for_all_we_know_is_answered_under_a_control_id_of_its_own():
+    """It may have been written all the same: the CA to its next sending then carries the id of the entry, and the CE must not."""
+
+    async def story() -> None:
+        def fails(number: int, moment: str) -> Exception | None:
+            return StoreUnavailable("the answer of the commit was lost") if (number, moment) == (1, "after") else None
+
+        hospital = await Hospital.open(fails=fails)
+        first = await hospital.send(an_order(1))
+        second = await hospital.send(an_order(1))
+        assert first is not None
+        assert second is not None
+        assert (first.code, second.code) == ("CE", "CA")
+        assert first.control_id != second.control_id
         await hospital.close()
 
     run(story())
