@@ -117,9 +117,9 @@ class Segment:
     def repetitions(self, field: int) -> range:
         """The numbers of the repetitions that ``field`` holds, from 1; none when it is absent or empty."""
         sent = self.raw(field)
-        delimiters = self._manner.delimiters
-        if sent is None or self._is_delimiters(field):
+        if sent is None or sent.isalnum() or self._is_delimiters(field):
             return range(1, 1 + (sent is not None))
+        delimiters = self._manner.delimiters
         held = sent.rstrip(delimiters.inner)
         more = held.count(delimiters.repetition) if delimiters.repetition else 0
         return range(1, 2 + more) if held else range(1, 1)
@@ -133,6 +133,13 @@ class Segment:
 
         Raises: ValueError: a number below 1, or a subcomponent without its component (a mistake of the caller, whatever the message).
         """
+        if field > 2 and repetition is None and subcomponent is None and (component is None or component > 0):
+            fields = self._fields or self._split_fields()  # the way of most readings, without the steps that they do not need
+            if field >= len(fields):
+                return None
+            whole = fields[field]
+            if not whole or whole.isalnum():  # letters and digits neither delimit nor escape
+                return whole if component is None or component == 1 else None
         sent, leaf = self._find(field, component, subcomponent, repetition)
         if leaf is None:
             return sent
@@ -145,6 +152,9 @@ class Segment:
         self, field: int, component: int | None = None, subcomponent: int | None = None, *, repetition: int | None = None
     ) -> str | None:
         """The characters at a path as sent, escapes and delimiters and all; None when absent. Raises as ``text`` does."""
+        if component is None and subcomponent is None and repetition is None and field > 0:
+            fields = self._fields or self._split_fields()
+            return fields[field] if field < len(fields) else None
         return self._find(field, component, subcomponent, repetition)[0]
 
     def value(self, field: int, component: int | None = None, subcomponent: int | None = None, *, repetition: int | None = None) -> Value:
@@ -171,13 +181,9 @@ class Segment:
     ) -> str:
         """The name of a place for findings: ``RXG-15``, ``OBX[2]-5``, ``PID-3(2).4``; numbers that only repeat "the only one" are left out."""
         several = self.occurrence > 1 or self.name in self._manner.recurring
-        name = f"{self.name}[{self.occurrence}]" if several else self.name
-        if field is None:
-            return name
-        name = f"{name}-{field}"
-        if repetition is not None and (repetition > 1 or len(self.repetitions(field)) > 1):
-            name = f"{name}({repetition})"
-        return ".".join([name, *(str(number) for number in (component, subcomponent) if number is not None)])
+        if repetition is not None and (field is None or (repetition == 1 and len(self.repetitions(field)) <= 1)):
+            repetition = None
+        return _place(self.name, self.occurrence if several else 0, field, repetition, component, subcomponent)
 
     def _split_fields(self) -> list[str]:
         fields = self._fields
@@ -229,6 +235,18 @@ class Segment:
         if parts is None:
             parts = self._splits[path] = whole.split(delimiter)
         return parts[number - 1] if number <= len(parts) else None
+
+
+@lru_cache(maxsize=4096)
+def _place(
+    name: str, occurrence: int, field: int | None, repetition: int | None, component: int | None, subcomponent: int | None
+) -> str:
+    """``occurrence`` 0 and the numbers that are ``None`` are not said."""
+    name = f"{name}[{occurrence}]" if occurrence else name
+    if field is None:
+        return name
+    name = f"{name}-{field}" if repetition is None else f"{name}-{field}({repetition})"
+    return ".".join([name, *(str(number) for number in (component, subcomponent) if number is not None)])
 
 
 def _only_leaf(part: str | None, delimiters: Delimiters) -> str | None:
