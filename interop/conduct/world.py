@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from interop.domain import pump as said
 from interop.domain.case import EarlierProgram
 from interop.domain.channel import Channel
+from interop.domain.errors import PumpError
 from interop.domain.finding import Finding, PivError
 from interop.domain.order import Order
 from interop.domain.patient import PatientFacts
@@ -81,6 +83,42 @@ class PumpSide(Protocol):
 
     async def offer(self, programme_id: str, offer: Offer) -> None:
         """Carry out the intent "offer" for a programme that was planned just now, and record what came of it. Raises: RecordError."""
+
+
+class HelloRefused(PumpError):
+    """This pump is not let in (closing code 4001). The text is said to the pump: words of ours, at most 100 ASCII characters, never its own."""
+
+
+class NotConnected(PumpError):
+    """The link is not there, or takes nothing more: no byte of the frame left, so the pump has not seen it."""
+
+
+class OutcomeUnknown(PumpError):
+    """The frame may have left, and the pump may have it: nobody can tell from here."""
+
+
+class PumpsHear(Protocol):
+    """What the pump link tells conduct. Calls for one pump are made one after another, in the order of its frames."""
+
+    async def hello(self, hello: said.Hello, link: "Link") -> None:
+        """A pump is connected and has told its whole state (SR-46). Sends the first ack by itself. Raises: HelloRefused(why); RecordError."""
+
+    async def heard(self, pump_id: str, word: said.Word) -> None:
+        """Any later word, durable when this returns where it must be. Raises: RecordError: the link is closed (1013), the pump says it again later."""
+
+    def gone(self, pump_id: str, link: "Link") -> None:
+        """The connection ended. Called once for each ``hello`` that returned, after the last ``heard`` of that link."""
+
+
+class Link(Protocol):
+    """One connected pump, as conduct speaks to it."""
+
+    pump_id: str
+
+    async def send(self, frame: said.ToPump) -> None:
+        """Raises: NotConnected: no byte of it left. OutcomeUnknown: it may have left."""
+
+    def close(self, code: int, why: str) -> None: ...
 
 
 NO_LINK = "this server has no connection to any pump"
