@@ -19,6 +19,7 @@ from interop.wire.hl7v2.ack import (
     Us,
     read_answer,
     write_ack,
+    write_committed,
 )
 from interop.wire.hl7v2.er7 import Message, Unreadable
 from tests.wards.samples import SAMPLES, needs_samples
@@ -41,6 +42,50 @@ def header(*, encoding: str = "^~\\&", separator: str = "|", control_id: str = "
 
 
 # ---------------------------------------------------------------- what we answer
+
+
+ODD_HEADERS = (
+    ORDER,
+    ORDER.replace(b"M-1", b""),
+    ORDER.replace(b"M-1", b"M\\F\\1"),
+    ORDER.replace(b"M-1", b"0PLACE0OF0OUR0ID"),
+    ORDER.replace(b"NORTH", b"0PLACE0OF0THEIR0ID"),
+    ORDER.replace(b"SOUTH", b"10000101000000+0000"),
+    ORDER.replace(b"\r", b"\n"),
+    ORDER.replace(b"\r", b"\r\n"),
+    ORDER.replace(b"|", b"-"),
+    ORDER.replace(b"|", b"A"),
+    ORDER.replace(b"|", b""),
+    ORDER.replace(b"|2.6", b"|2.3"),
+    ORDER.replace(b"M-1", b"M" * 300),
+    ORDER.replace(b"NORTH", b"N" * 2000),
+    ORDER.replace(b"NORTH", b"\xc4RZTE"),
+    ORDER.rstrip(b"\r").split(b"\r")[0],
+    b"MSH|",
+    b"",
+)
+
+
+@pytest.mark.parametrize("received", ODD_HEADERS)
+@pytest.mark.parametrize("us", [Us(), Us(("INTEROP",), ("ICU",))])
+@pytest.mark.parametrize("at", [AT, AT.astimezone(UTC)])
+def test_d_08_the_short_way_to_ca_gives_the_bytes_of_the_long_way(received: bytes, us: Us, at: datetime):
+    for control_id in ("A1", "B2"):  # the second from what was kept of the first
+        long = write_ack(ReceivedHeader.salvaged(received), AckCode.CA, new_id=lambda given=control_id: given, at=at, us=us)
+        assert write_committed(received, new_id=control_id, at=at, us=us) == long
+
+
+@given(at=st.integers(0, len(ORDER) - 1), byte=st.integers(0, 255), cut=st.integers(0, 4))
+def test_d_08_the_short_way_to_ca_gives_the_bytes_of_the_long_way_for_any_damage(at: int, byte: int, cut: int):
+    received = ORDER[:at] + bytes([byte]) + ORDER[at + cut :]
+    assert write_committed(received, new_id="A1", at=AT) == ours(received)
+
+
+def test_d_08_the_short_way_to_ca_is_as_strict_about_what_is_ours():
+    with pytest.raises(ValueError, match="letters and digits"):
+        write_committed(ORDER, new_id="A|1", at=AT)
+    with pytest.raises(ValueError, match="offset"):
+        write_committed(ORDER, new_id="A1", at=AT.replace(tzinfo=None))
 
 
 def test_d_08_what_is_committed_is_answered_ca_with_the_number_of_the_message():

@@ -109,6 +109,11 @@ class Segment:
     def __repr__(self) -> str:
         return f"<Segment {self.place()}>"  # not its content, which may name a patient
 
+    def may_hold(self, text: str) -> bool:
+        """False: nothing in it reads as ``text``, which is found out without splitting it; text that is escaped may be any."""
+        mark = self._manner.delimiters.escape
+        return self.sent is not None and (text in self.sent or (mark is not None and mark in self.sent))
+
     @property
     def fields(self) -> range:
         """The numbers of the fields that were sent, from 1; MSH-1 is the field separator and MSH-2 the encoding characters."""
@@ -238,9 +243,7 @@ class Segment:
 
 
 @lru_cache(maxsize=4096)
-def _place(
-    name: str, occurrence: int, field: int | None, repetition: int | None, component: int | None, subcomponent: int | None
-) -> str:
+def _place(name: str, occurrence: int, field: int | None, repetition: int | None, component: int | None, subcomponent: int | None) -> str:
     """``occurrence`` 0 and the numbers that are ``None`` are not said."""
     name = f"{name}[{occurrence}]" if occurrence else name
     if field is None:

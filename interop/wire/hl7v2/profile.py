@@ -135,7 +135,9 @@ def _path(text: str) -> Hl7Path:
 
 def _selected(message: Message, path: Hl7Path) -> Iterator[Segment]:
     for segment in message.all(path.segment):
-        if not path.select_field or segment.text(path.select_field, path.select_component or None) == path.select_value:
+        if not path.select_field or (
+            segment.may_hold(path.select_value) and segment.text(path.select_field, path.select_component or None) == path.select_value
+        ):
             yield segment
 
 

@@ -5,6 +5,7 @@ profile names. Everything else that may be wrong is for the plan, whose reasons 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -13,7 +14,7 @@ from interop.domain.envelope import Accept, CannotBe, NotAccepted, Opened, Wante
 from interop.domain.finding import Finding
 from interop.domain.request import OrderRequest
 from interop.domain.sender import Format, SenderProfile
-from interop.wire.hl7v2.ack import NOBODY, AckCode, AckError, ErrorCode, ReceivedHeader, Us, write_ack
+from interop.wire.hl7v2.ack import NOBODY, AckCode, AckError, ErrorCode, ReceivedHeader, Us, write_ack, write_committed
 from interop.wire.hl7v2.er7 import Message, Segment, Unreadable
 from interop.wire.hl7v2.kind import MessageKind, event_of, kind_of
 from interop.wire.hl7v2.profile import find_sender, read_place
@@ -30,13 +31,32 @@ _ERROR_CODES: Final = {
 }
 _LONGEST_CONTROL_ID: Final = 199  # HL7 v2.6
 _SENT_AT: Final = 7  # MSH-7
+_CONTROL_ID: Final = 10  # MSH-10
+_HEADERS_KEPT: Final = 64  # more than a hospital has senders; each of at most the size of a message
 PUMP: Final = "69986"  # MDC_DEV_PUMP_INFUS_VMD, OBX-3 of the pump's OBX (3.3.4.4.9)
 
 NOT_STORED: Final = AckError(ErrorCode.APPLICATION_INTERNAL_ERROR, "The message was not stored; send it again")
 
 
+@dataclass(frozen=True, slots=True)
+class _Headed:
+    """What a header says beside its time and its control id."""
+
+    profile: SenderProfile
+    message_type: str
+    accept: Wanted
+    application: Wanted
+
+
 class RgvReader:
-    """Reads RGV^O15 by the profiles of the release in force. Holds nothing, so it may be called from anywhere."""
+    """Reads RGV^O15 by the profiles of the release in force.
+
+    It remembers what the headers of a few messages meant: a sender's differ in MSH-7 and MSH-10 only.
+    """
+
+    def __init__(self) -> None:
+        self._profiles: tuple[SenderProfile, ...] = ()
+        self._headed: dict[str, _Headed] = {}  # by all of MSH but MSH-7 and MSH-10, for these profiles
 
     def open(self, message: bytes, profiles: Iterable[SenderProfile]) -> Opened:
         """The envelope of an order. Raises: NotAccepted; nothing else, for any bytes."""
@@ -45,23 +65,24 @@ class RgvReader:
         control_id = header.text(10) or ""
         if not control_id or len(control_id) > _LONGEST_CONTROL_ID or "\0" in control_id:
             raise NotAccepted(CannotBe.NO_CONTROL_ID, "MSH-10 is empty or too long: the message cannot be told from another", "MSH-10")
-        kind = kind_of(parsed)
-        if kind is not MessageKind.INFUSION_ORDER:
-            raise NotAccepted(CannotBe.WRONG_TYPE, f"This is {kind.value}; this listener takes PCD-03 infusion orders", "MSH-9")
-        profile = find_sender(parsed, (each for each in profiles if each.format is Format.HL7V2))
-        if profile is None:
-            sentence = "No profile of this site names this sending application and facility"
-            raise NotAccepted(CannotBe.UNKNOWN_SENDER, sentence, "MSH-3")
-        head, rest = _split(parsed)
+        fields, rest = _split(parsed)
+        said_before = _without(fields, _SENT_AT, _CONTROL_ID)
+        given = tuple(profiles)
+        if given != self._profiles or len(self._headed) >= _HEADERS_KEPT:
+            self._profiles, self._headed = given, {}
+        headed = self._headed.get(said_before)
+        if headed is None:
+            headed = self._headed[said_before] = _read_header(parsed, given)
+        head = _without(fields, _SENT_AT).encode()
         return Opened(
-            profile=profile,
-            message_type="^".join(event_of(parsed)),
+            profile=headed.profile,
+            message_type=headed.message_type,
             control_id=control_id,
             content_hash=sha256(b"\r".join((head, rest))).digest(),
             effect_hash=sha256(rest).digest(),
-            accept=_wanted(header, 15),
-            application=_wanted(header, 16),
-            about=_about(parsed, profile),
+            accept=headed.accept,
+            application=headed.application,
+            about=_about(parsed, headed.profile),
             parsed=parsed,
         )
 
@@ -83,6 +104,8 @@ class RgvRenderer:
         error = NOT_STORED if code is Accept.NOT_STORED else None
         if fault is not None:
             error = AckError(_ERROR_CODES[fault.why], f"{fault.place}: {fault.sentence}" if fault.place else fault.sentence)
+        if code is Accept.COMMITTED:
+            return write_committed(message, new_id=control_id, at=at, us=self._us)
         header = ReceivedHeader.salvaged(message)
         return write_ack(header, AckCode(code.value), new_id=lambda: control_id, at=at, error=error, us=self._us)
 
@@ -106,22 +129,53 @@ def _wanted(header: Segment, field: int) -> Wanted:
         return Wanted.ALWAYS
 
 
+def _read_header(message: Message, profiles: Iterable[SenderProfile]) -> _Headed:
+    """Raises: NotAccepted: another type, or a sender that no profile names."""
+    kind = kind_of(message)
+    if kind is not MessageKind.INFUSION_ORDER:
+        raise NotAccepted(CannotBe.WRONG_TYPE, f"This is {kind.value}; this listener takes PCD-03 infusion orders", "MSH-9")
+    profile = find_sender(message, (each for each in profiles if each.format is Format.HL7V2))
+    if profile is None:
+        sentence = "No profile of this site names this sending application and facility"
+        raise NotAccepted(CannotBe.UNKNOWN_SENDER, sentence, "MSH-3")
+    header = message.first("MSH")
+    return _Headed(profile, "^".join(event_of(message)), _wanted(header, 15), _wanted(header, 16))
+
+
 def _about(message: Message, profile: SenderProfile) -> frozenset[str]:
     """The order and the pump, each at the profile's place for it or else the standard's (ORC-2, OBX-18 of the pump's OBX)."""
-    pumps = (obx for obx in message.all("OBX") if PUMP in (obx.text(3, 1), obx.text(3, 4)))
-    standard = {"placer_order_number": message.first("ORC").text(2, 1), "pump_id": next((obx.text(18, 1) for obx in pumps), None)}
-    placed = {name: read_place(message, profile, name) for name in standard}
-    named = {name: text if (place := placed[name]) is None else place.value.text for name, text in standard.items()}
-    return frozenset(f"{name} {text}" for name, text in named.items() if text)
+    named: list[str] = []
+    for name, standard in (("placer_order_number", _order_number), ("pump_id", _pump_id)):
+        placed = read_place(message, profile, name)
+        text = standard(message) if placed is None else placed.value.text
+        if text:
+            named.append(f"{name} {text}")
+    return frozenset(named)
 
 
-def _split(message: Message) -> tuple[bytes, bytes]:
-    """MSH without MSH-7, and the segments after it with CR between them, whatever ended them as sent.
+def _order_number(message: Message) -> str | None:
+    return message.first("ORC").text(2, 1)
+
+
+def _pump_id(message: Message) -> str | None:
+    pumps = (obx for obx in message.all("OBX") if obx.may_hold(PUMP) and PUMP in (obx.text(3, 1), obx.text(3, 4)))
+    return next((obx.text(18, 1) for obx in pumps), None)
+
+
+def _split(message: Message) -> tuple[list[str], bytes]:
+    """MSH as its separator and its fields from MSH-2 on, and the segments after it with CR between them, whatever ended them as sent.
 
     In UTF-8 and not as sent: bytes in another character set are another message only if they say something else.
     """
-    first, *others = (segment.sent or "" for segment in message)
-    fields = first.split(message.delimiters.field)
-    if len(fields) >= _SENT_AT:
-        fields[_SENT_AT - 1] = ""
-    return message.delimiters.field.join(fields).encode(), "\r".join(others).encode()
+    first, *others = [segment.sent or "" for segment in message.segments]
+    separator = message.delimiters.field
+    return [separator, *first.split(separator)], "\r".join(others).encode()
+
+
+def _without(header: list[str], *numbers: int) -> str:
+    """The header as ``_split`` gives it, the fields of these numbers empty."""
+    separator, *fields = header
+    for number in numbers:
+        if len(fields) >= number:
+            fields[number - 1] = ""
+    return separator.join(fields)
