@@ -1,6 +1,9 @@
 """The queue "planning": requests that were accepted, planned side by side, but those about one order or one pump in the order in which they came.
 
 A request waits here only as its intent does in the store; what is lost with the process is taken up again from there.
+
+Accepting goes before planning, for both run on one core and the sender waits for CA: while messages are being accepted, a few requests are begun
+every ``PACE_S`` and no more. Behind that no request waits for long: not beyond ``LONGEST_S``, and not while more than half of the room is taken.
 """
 
 import asyncio
@@ -20,6 +23,19 @@ log = logging.getLogger(__name__)
 
 TOGETHER: Final = 32
 """Requests in planning at once: enough to share the record's group commits."""
+
+BEGUN: Final = 128
+"""Requests that have their task, those that wait for an earlier one about the same thing among them."""
+
+FEW: Final = 4
+PACE_S: Final = 0.064
+"""While messages are accepted: so many requests are begun together, to share a commit, in every so many seconds. About a tenth of the loop's time."""
+
+QUIET_S: Final = 0.005
+"""Nothing is being accepted when nothing was for so long: a connection that sends one message after the other is never silent for longer."""
+
+LONGEST_S: Final = 5.0
+"""How long accepting may go before a request, at most."""
 
 PAUSE_S: Final = 0.05
 """Before a request is tried again after the store was busy."""
@@ -45,9 +61,15 @@ class Desk:
         self._bound = bound
         self._taken = 0
         self._wanting: deque[asyncio.Future[None]] = deque()
-        self._work: dict[str, asyncio.Task[None]] = {}
+        self._work: dict[str, asyncio.Task[None] | None] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(TOGETHER)
+        self._waiting: deque[tuple[Asked, float]] = deque()  # not begun, and since when on the loop's clock
+        self._begun = 0
+        self._accepted_at = -QUIET_S
+        self._next_few_at = 0.0
+        self._few = 0
+        self._look: asyncio.TimerHandle | None = None
 
     @property
     def ids(self) -> Set[str]:
@@ -82,8 +104,36 @@ class Desk:
 
     def put(self, asked: Asked) -> None:
         """Plan this request, for which there is room. It is durable already."""
+        self._accepted_at = asyncio.get_running_loop().time()
+        self._work[asked.id] = None
+        self._waiting.append((asked, self._accepted_at))
+        self._begin_some()
+
+    def _begin_some(self) -> None:
+        """Begin those whose turn it is, in the order in which they came; look again soon if the others only wait for what is being accepted."""
+        while self._waiting and self._begun < BEGUN and self._may_begin():
+            self._begin(self._waiting.popleft()[0])
+        if self._waiting and self._begun < BEGUN and self._look is None:
+            self._look = asyncio.get_running_loop().call_later(QUIET_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        self._begin_some()
+
+    def _may_begin(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        is_accepting = self._taken > len(self._work) or now - self._accepted_at < QUIET_S
+        if not is_accepting or len(self._waiting) > self._bound // 2 or now - self._waiting[0][1] > LONGEST_S:
+            return True
+        if now >= self._next_few_at:
+            self._next_few_at, self._few = now + PACE_S, FEW
+        self._few -= 1
+        return self._few >= 0
+
+    def _begin(self, asked: Asked) -> None:
         before = {self._last[about] for about in asked.about if about in self._last}
         task = asyncio.get_running_loop().create_task(self._plan(asked, before), name=f"plan {asked.id}")
+        self._begun += 1
         self._work[asked.id] = task
         for about in asked.about:
             self._last[about] = task
@@ -91,10 +141,12 @@ class Desk:
 
     def _planned(self, asked: Asked, done: "asyncio.Task[None]") -> None:
         del self._work[asked.id]
+        self._begun -= 1
         for about in asked.about:
             if self._last.get(about) is done:
                 del self._last[about]
         self.give_back()
+        self._begin_some()
 
     async def _plan(self, asked: Asked, before: set["asyncio.Task[None]"]) -> None:
         if before:
@@ -134,11 +186,17 @@ class Desk:
     async def idle(self) -> None:
         """Until nothing is here."""
         while self._work:
-            await asyncio.wait(set(self._work.values()))
-            await asyncio.sleep(0)  # what is done is counted out in its callback, which must have its turn
+            begun = {task for task in self._work.values() if task is not None}
+            if begun:
+                await asyncio.wait(begun)
+            await asyncio.sleep(0 if begun else QUIET_S)  # what is done is counted out in its callback, which must have its turn
 
     async def stop(self) -> None:
         """Drop what is here: every request's intent is in the store."""
+        while self._waiting:
+            del self._work[self._waiting.pop()[0].id]
+            self.give_back()
         for task in list(self._work.values()):
-            task.cancel()
+            if task is not None:
+                task.cancel()
         await self.idle()
