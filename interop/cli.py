@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_mappings_check)
 
     _server_commands(commands)
+    _demo_command(commands)
 
     trace = commands.add_parser(
         "safety-trace",
@@ -173,6 +174,29 @@ def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     _config_option(rebuild)
     rebuild.set_defaults(run=_rebuild)
     _people_commands(commands)
+
+
+def _demo_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="a simulated ward with server, pumps and EHR, and a story that proves itself",
+        description="Starts a server, simulated pumps and a stand-in EHR on this machine and plays a story in which nothing is real; each step is "
+        "proven by what the EHR got, by the pump's own log and by a FHIR read. You are the nurse: at the pages it names, or by Enter, which plays "
+        "her part. Exit 0: every step was proven; 1: not so; 2: wrong use.",
+    )
+    demo.add_argument(
+        "--once", action="store_true", help="play the nurse's part too, end everything, and say by the exit code whether it is proven"
+    )
+    demo.add_argument("--dir", default="", metavar="DIR", help="folder for all files, empty or not there yet (default: a temporary one)")
+    demo.add_argument("--keep", action="store_true", help="keep the temporary folder; after a failure it is kept in any case")
+    demo.add_argument(
+        "--speed",
+        type=int,
+        default=60,
+        metavar="N",
+        help="how many times as fast time passes while a pump only delivers, 1 to 3600 (default: 60)",
+    )
+    demo.set_defaults(run=_demo)
 
 
 def _people_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -384,6 +408,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     from interop.service.run import serve
 
     return serve(Path(arguments.config), say=_say_at_once, fail=_complain)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from interop.demo.run import Options, demo
+
+    options = Options(once=arguments.once, folder=_path(arguments.dir), keep=arguments.keep, speed=arguments.speed)
+    return demo(options, out=sys.stdout, err=sys.stderr)
 
 
 def _complain(text: str) -> None:

@@ -1,0 +1,10 @@
+"""The story, chapter by chapter."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from interop.demo.chapters import receiving
+from interop.demo.hospital import Hospital
+from interop.demo.step import Step
+
+STORY: Final[Sequence[Step[Hospital]]] = (*receiving.STEPS,)
