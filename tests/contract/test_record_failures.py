@@ -3,8 +3,7 @@
 import asyncio
 import os
 import shutil
-import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,20 +99,6 @@ async def test_sec_35_a_file_at_its_bound_stops_commits_and_not_reading_and_heal
         object.__setattr__(sqlite.limits, "max_pages", 1_000_000)
 
     await fails_and_heals(record, 1, StoreFull, more_room, bulky)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MiB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 async def test_a_full_disk_stops_commits_and_heals_when_room_is_made(small_disk: Path, sqlite: SqlitePlace) -> None:
