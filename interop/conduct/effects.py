@@ -7,7 +7,7 @@ from interop.conduct import naming
 from interop.conduct.answers import Answer
 from interop.conduct.asked import Asked, asked_of
 from interop.domain.finding import Finding, Owner, PivError, Severity, Sub
-from interop.ports import Projected, Record
+from interop.ports import KeyRelease, Projected, Record
 
 PAGE = 200
 
@@ -64,6 +64,13 @@ async def waiting_for(record: Record, programme_id: str) -> tuple[Asked, ...]:
 def no_longer_waits(programme_id: str, asked: Asked) -> Projected:
     """It has its answer now."""
     return Projected(WAITING, f"{programme_id}/{asked.id}", None)
+
+
+async def release_channel(record: Record, pump_id: str, channel_id: str, programme_id: str) -> tuple[KeyRelease, ...]:
+    """The channel is free for another offer, if this programme held it (D-05). Raises: StoreUnavailable."""
+    key = naming.channel_key(pump_id, channel_id)
+    held = await record.effect_key(key)
+    return (KeyRelease(key, programme_id),) if held is not None and held.reference == programme_id else ()
 
 
 def keep_answer(programme_id: str, answer: Answer) -> Projected:

@@ -11,7 +11,7 @@ All of it runs on one event loop and asks the clock and the loop for the time, s
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,14 +23,16 @@ from interop.conduct.gate import Gate
 from interop.conduct.intake import Intake, SpeaksFor, Tally
 from interop.conduct.lanes import DEFAULT_LIMITS, LaneLimits, LaneTally, LaneWorker
 from interop.conduct.offering import Offering
+from interop.conduct.offers import ANSWER_DUE, LIFE_OVER, Offers
 from interop.conduct.planning import Outcome, Planning
+from interop.conduct.pumps import SILENT_PUMP, Pumps
 from interop.conduct.reading import Reader, Renderer
-from interop.conduct.recalling import Recalling
+from interop.conduct.recalling import WITHDRAW, Recalling
 from interop.conduct.recovery import Handler, Recovery
 from interop.conduct.resources import Resources
 from interop.conduct.sending import Send
-from interop.conduct.timers import Timers
-from interop.conduct.world import Destination, Destinations, Ids, NoPumps, PumpSide, ReleaseBook
+from interop.conduct.timers import Acts, Timers
+from interop.conduct.world import Destination, Destinations, Ids, Link, NoPumps, PumpSide, Purpose, ReleaseBook
 from interop.ports import (
     AuditRow,
     Busy,
@@ -54,11 +56,12 @@ AGAIN_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A destination, the sender profile whose orders are answered there, and the way to it."""
+    """A destination, the sender profile whose orders are answered or documented there, and the way to it."""
 
     destination: Destination
     sender: str
     send: Send
+    purpose: Purpose = Purpose.RRG
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +103,43 @@ class Conduct:
         speaks_for: SpeaksFor,
         ways: Sequence[Way] = (),
         pumps: PumpSide | None = None,
+        hears_pumps: bool = False,
+        simulated_pumps: bool = False,
         bounds: Bounds | None = None,
         lane_limits: LaneLimits = DEFAULT_LIMITS,
         handlers: Mapping[str, Handler] | None = None,
     ) -> None:
-        """Made on the running loop. ``ways``: one for each sender that listens for RRG. ``pumps`` None: a server without pumps.
+        """Made on the running loop. ``ways``: one for each sender that listens for RRG.
 
-        ``handlers`` carry out kinds of intent that are not conduct's own: ``withdraw`` is the pump side's.
+        ``hears_pumps``: pumps may say hello to ``self.pumps``, simulated ones too if ``simulated_pumps``; otherwise ``pumps`` stands in for them, or
+        none are there. ``handlers`` carry out kinds of intent that are not conduct's own.
 
-        Raises: ValueError: two ways for one sender or to one name.
+        Raises: ValueError: two ways for one sender and purpose, or to one name.
         """
-        destinations = {way.sender: way.destination for way in ways}
-        if len(destinations) != len(ways) or len({way.destination.name for way in ways}) != len(ways):
-            raise ValueError("one way for each sender, and one name for each way")
+        if len({(way.purpose, way.sender) for way in ways}) != len(ways) or len({way.destination.name for way in ways}) != len(ways):
+            raise ValueError("one way for each sender and purpose, and one name for each way")
+        destinations = {way.sender: way.destination for way in ways if way.purpose is Purpose.RRG}
         self._record, self._clock, self._book = record, clock, book
-        self._pumps: PumpSide = pumps if pumps is not None else NoPumps()
         self._gate = Gate(record, self._healed)
         answers = Answers(renderer, ids, Destinations(destinations))
+        self.pumps: Pumps | None = None
+        carried: dict[str, Handler] = dict(handlers or {})
+        acts: dict[str, Acts] = {}
+        if hears_pumps:
+
+            def offers(link_to: Callable[[str], Link | None]) -> Offers:
+                return Offers(record, clock, ids, answers, self.book, self._posted, link_to)
+
+            self.pumps = Pumps(record, clock, ids, self.book, offers, simulated_too=simulated_pumps)
+            carried[WITHDRAW] = self.pumps.offers.withdraw
+            acts = {ANSWER_DUE: self.pumps.offers.answer_due, LIFE_OVER: self.pumps.offers.life_over, SILENT_PUMP: self.pumps.silent}
+        self._pumps: PumpSide = pumps or self.pumps or NoPumps()
         planning = Planning(record, reader, answers, self.book, self._pumps, self._posted)
         offering = Offering(record, planning, answers, self.book, self._posted)
         self._desk = Desk(planning, self._gate, clock.now, self._offer, bound=(bounds or Bounds()).planning)
         recalling = Recalling(record, answers, self._posted)
-        self._recovery = Recovery(record, clock, self._gate, self._desk, offering, recalling, self._offer, handlers or {})
-        self._timers = Timers(record, clock, self._gate, {SILENT: fell_silent})
+        self._recovery = Recovery(record, clock, self._gate, self._desk, offering, recalling, self._offer, carried)
+        self._timers = Timers(record, clock, self._gate, {SILENT: fell_silent}, acts)
         self._workers = {
             way.destination.name: LaneWorker(record, clock, self._gate, way.send, way.destination.name, record.node, lane_limits)
             for way in ways
@@ -147,6 +164,8 @@ class Conduct:
             try:
                 for worker in self._workers.values():
                     await worker.take_over()
+                if self.pumps is not None:
+                    await self.pumps.at_start()
                 taken = await self._recovery.at_start()
                 break
             except (StoreUnavailable, Busy):
@@ -173,6 +192,8 @@ class Conduct:
         for task in (*self._tasks, *self._steps):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._steps, return_exceptions=True)
+        if self.pumps is not None:
+            await self.pumps.stop()
         for worker in self._workers.values():
             await worker.stop()
         self._gate.close()

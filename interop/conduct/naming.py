@@ -22,6 +22,26 @@ def programme_stream(programme_id: str) -> str:
     return f"programme/{programme_id}"
 
 
+def infusion_id(pump_id: str, own_id: str) -> str:
+    """The infusion that a pump calls ``own_id``; no other pump's, and never used twice (docs/pump-link.md)."""
+    return "/".join(_part(each) for each in (pump_id, own_id))
+
+
+def infusion_stream(infusion: str) -> str:
+    """The Infusion stream of an ``infusion_id``."""
+    return f"infusion/{infusion}"
+
+
+def channel_of(pump_id: str, channel_id: str) -> str:
+    """One channel, as a key and for prefixes: ``P1/A``."""
+    return "/".join(_part(each) for each in (pump_id, channel_id))
+
+
+def channel_key(pump_id: str, channel_id: str) -> str:
+    """Held by the one open offer of a channel (D-05), as an effect key: unique in the store, so that two offers cannot both be committed."""
+    return f"channel {channel_of(pump_id, channel_id)}"
+
+
 def effect_key(request: OrderRequest, order: Order) -> str:
     """The key of an effect (D-04): sending system group, ORC-2, ORC-1, ORC-9, pump, channel. ORC-9 as an instant, so that its zone does not matter."""
     at = _instant(order.requested_at) if order.requested_at is not None else request.requested_at.text

@@ -11,7 +11,7 @@ from datetime import datetime
 from interop.conduct.answers import Answer, Answers, refusal
 from interop.conduct.asked import Asked, asked_of
 from interop.conduct.decision import Decision, Told
-from interop.conduct.effects import no_longer_waits, waiting_for
+from interop.conduct.effects import no_longer_waits, release_channel, waiting_for
 from interop.conduct.keeping import settings_of
 from interop.conduct.planning import Facts, Outcome, Planning, Posted, closed, offer_intent, understood
 from interop.conduct.streams import ProgrammeNow, programme_at
@@ -122,6 +122,9 @@ class Offering:
         decision, answer = checked.decision, checked.answer
         if programme.today is None or answer is None:
             return decision
+        today = programme.today
+        freed = await release_channel(self._record, today.pump_id, today.channel_id, today.programme_id)
+        decision = decision.and_(Decision(key_releases=freed))
         for each in (asked, *await waiting_for(self._record, asked.id)):
             decision = decision.and_(self._answers.to(each, answer, programme.today.order_id, now))
             if each is not asked:

@@ -115,7 +115,8 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         outcome = f"not sent {answer.reasons[0].code_text}"
     else:
         steps = (Step(offer_intent(asked.id), OFFER, asked.id, asked.body()),)
-        keys = (EffectKey(facts.key, bytes.fromhex(asked.effect_hash), asked.id, now),)
+        content = bytes.fromhex(asked.effect_hash)
+        keys = tuple(EffectKey(key, content, asked.id, now) for key in (facts.key, facts.situation.channel_key) if key)
         open_row = (Projected(OPEN, f"{first.order_id}/{asked.id}", asked.body()),)
         outcome = "to be offered"
     told = Told(naming.programme_stream(asked.id), 0, tuple(events))

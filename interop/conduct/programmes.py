@@ -45,7 +45,7 @@ def planned_event(
         placer_order_number=number,
         order_version=None if order_now.today is None else order_now.today.order_version,
         pump_id=request.pump.id.text,
-        channel_id=request.pump.channel.text,
+        channel_id=request.pump.channel.text if made.offer is None else made.offer.channel_id,
         patient=None if patient is None else PatientNumber(patient.value, patient.authority),
         requested_by=request.requested_by.text,
         requested_at=None if order is None else order.requested_at,

@@ -11,20 +11,23 @@ from typing import Final
 from interop.conduct.answers import Answer, Answers, refusal
 from interop.conduct.asked import Asked, asked_of
 from interop.conduct.decision import Decision, Step, Told
-from interop.conduct.effects import no_longer_waits, waiting_for
+from interop.conduct.effects import no_longer_waits, release_channel, waiting_for
 from interop.conduct.planning import OPEN, Posted, closed, offer_intent
 from interop.conduct.streams import ProgrammeNow, programme_at
 from interop.domain.events.order import EndReason, OrderChanged, OrderEnded, OrderEvent, OrderHeld
 from interop.domain.events.programme import RecallCause, Recalled
 from interop.domain.finding import Finding, Sub
 from interop.domain.lifecycle.programme import State
-from interop.ports import AuditRow, Gone, Intent, KeyRelease, Record, StreamMoved
+from interop.ports import AuditRow, Gone, Intent, KeyRelease, Projected, Record, StreamMoved
 
 RECALL: Final = "recall"
 """The kind of intent; its subject is the order, its body the cause."""
 
 WITHDRAW: Final = "withdraw"
 """The kind of intent that asks the pump to give an offer back; its subject is the programme."""
+
+WITHDRAWALS: Final = "withdrawal"
+"""Programme → nothing more: its intent to withdraw is on file."""
 
 PAGE: Final = 200
 
@@ -33,7 +36,12 @@ SENTENCES: Final = {
     RecallCause.ORDER_HELD: "the order was put on hold after this was asked for",
     RecallCause.ORDER_ENDED: "the order ended after this was asked for",
     RecallCause.ENTERED_IN_ERROR: "the order was entered in error",
+    RecallCause.ENTRY_HELD: "pharmacy has put this entry on hold",
+    RecallCause.SUPERSEDED: "a newer program took its place",
+    RecallCause.ASSOCIATION: "the channel's patient is in doubt or has changed",
+    RecallCause.CANCELLED_BY_CLIENT: "it was taken back by whoever asked for it",
 }
+"""For the answer to a request that had none yet."""
 
 
 def cause_of(events: tuple[OrderEvent, ...]) -> RecallCause | None:
@@ -44,6 +52,17 @@ def cause_of(events: tuple[OrderEvent, ...]) -> RecallCause | None:
     if any(isinstance(event, OrderHeld) for event in events):
         return RecallCause.ORDER_HELD
     return RecallCause.ORDER_CHANGED if any(isinstance(event, OrderChanged) for event in events) else None
+
+
+def ask_back(programme_id: str, why: str) -> Decision:
+    """The pump shall give the offer back: once for each programme, and asked until it has answered. An uncertain one is being asked for already."""
+    step = Step(f"{programme_id}w", WITHDRAW, programme_id, why)
+    return Decision(steps=(step,), kept=(Projected(WITHDRAWALS, programme_id, "{}"),))
+
+
+def asked_back(programme_id: str) -> Decision:
+    """The pump has answered, or need not any more."""
+    return Decision(done=(f"{programme_id}w",), kept=(Projected(WITHDRAWALS, programme_id, None),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +81,8 @@ def decide(programme: ProgrammeNow, cause: RecallCause, by: str, now: datetime) 
     told = Told(programme.stream, programme.version, (Recalled(at=now, cause=cause, by=by),))
     audit = AuditRow(now, by, "order.recall", cause.value, pump=today.pump_id, subject=today.programme_id)
     if today.state is not State.PLANNED:
-        step = Step(f"{today.programme_id}w", WITHDRAW, today.programme_id, cause.value)
-        return Recall(Decision(told=(told,), steps=(step,), audit=(audit,)), None)
+        asked_back = ask_back(today.programme_id, cause.value) if today.state is State.OFFERED else Decision()
+        return Recall(Decision(told=(told,), audit=(audit,)).and_(asked_back), None)
     decision = Decision(
         told=(told,),
         key_releases=(KeyRelease(today.effect_key, today.programme_id),),
@@ -107,6 +126,9 @@ class Recalling:
                 return
             decision = recall.decision
             if recall.answer is not None:
+                today = programme.today
+                freed = await release_channel(self._record, today.pump_id, today.channel_id, today.programme_id)
+                decision = decision.and_(Decision(key_releases=freed))
                 decision = decision.and_(self._answers.to(asked, recall.answer, programme.today.order_id, at))
                 for each in await waiting_for(self._record, asked.id):
                     decision = decision.and_(self._answers.to(each, recall.answer, programme.today.order_id, at))

@@ -40,7 +40,7 @@ async def order_now(record: Record, request: OrderRequest) -> OrderNow:
 
 async def order_at(record: Record, stream: str) -> OrderNow:
     """Raises: StoreUnavailable, UnreadableEvent, NoRow."""
-    told = [event for row in await _all(record, stream) if isinstance(event := decode(row.body), OrderEvent)]
+    told = [event for row in await all_rows(record, stream) if isinstance(event := decode(row.body), OrderEvent)]
     sender = next((event.sender for event in told if isinstance(event, OrderReceived)), "")
     return OrderNow(stream, len(told), orders.fold(told), sender)
 
@@ -58,11 +58,12 @@ class ProgrammeNow:
 async def programme_at(record: Record, programme_id: str) -> ProgrammeNow:
     """Raises: StoreUnavailable, UnreadableEvent, NoRow."""
     stream = naming.programme_stream(programme_id)
-    told = tuple(event for row in await _all(record, stream) if isinstance(event := decode(row.body), ProgrammeEvent))
+    told = tuple(event for row in await all_rows(record, stream) if isinstance(event := decode(row.body), ProgrammeEvent))
     return ProgrammeNow(stream, len(told), told, programmes.fold(told))
 
 
-async def _all(record: Record, stream: str) -> list[RecordedEvent]:
+async def all_rows(record: Record, stream: str) -> list[RecordedEvent]:
+    """Every event of one stream, in order. Raises: StoreUnavailable."""
     rows: list[RecordedEvent] = []
     while page := await record.events(stream, len(rows), PAGE):
         rows += page

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 Fires = Callable[[Timer, datetime], Commit]
 """What follows when a timer is due, as one commit that ends this very timer (``TimerEnd`` with its ``due_at``). Pure."""
 
+Acts = Callable[[Timer], Awaitable[None]]
+"""For what can only be decided after a look at the record: commits what follows together with the end of this very timer. Raises: RecordError."""
+
 POLL_S: Final = 1.0
 PAGE: Final = 100
 LATER: Final = timedelta(minutes=5)
@@ -22,8 +25,10 @@ LATER: Final = timedelta(minutes=5)
 class Timers:
     """The clockwork. Several nodes may run it: a timer that another has fired is gone."""
 
-    def __init__(self, record: Record, clock: Clock, gate: Gate, fires: Mapping[str, Fires]) -> None:
-        self._record, self._clock, self._gate, self._fires = record, clock, gate, fires
+    def __init__(
+        self, record: Record, clock: Clock, gate: Gate, fires: Mapping[str, Fires], acts: Mapping[str, Acts] | None = None
+    ) -> None:
+        self._record, self._clock, self._gate, self._fires, self._acts = record, clock, gate, fires, acts or {}
 
     async def run(self) -> None:
         """Fire what is due, for ever; ends when the record is closed."""
@@ -43,7 +48,10 @@ class Timers:
         due = await self._record.due_timers(self._clock.now(), PAGE)
         for timer in due:
             try:
-                await self._record.commit(self._what_follows(timer))
+                if timer.kind in self._acts:
+                    await self._act(timer)
+                else:
+                    await self._record.commit(self._what_follows(timer))
             except Gone:
                 continue  # set anew, or fired by another node
             except (StoreUnavailable, Busy):
@@ -52,6 +60,15 @@ class Timers:
                 log.exception("what follows from a timer could not be written", extra={"timer": timer.kind})
                 await self._record.commit(self._postponed(timer))
         return len(due)
+
+    async def _act(self, timer: Timer) -> None:
+        try:
+            await self._acts[timer.kind](timer)
+        except RecordError:
+            raise
+        except Exception:
+            log.exception("a timer failed", extra={"timer": timer.kind})
+            await self._record.commit(self._postponed(timer))
 
     def _what_follows(self, timer: Timer) -> Commit:
         """A timer that nobody knows, as a newer version sets it, or whose handler fails, is put off and told of; it is never dropped."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from interop.domain import pump as said
@@ -59,7 +60,8 @@ class Releases:
 class Situation:
     """What the bedside looks like to the server at this moment. ``None`` and empty: not known.
 
-    ``expects`` are the streams this was read from (the channel's): the plan's commit is refused when one has moved meanwhile.
+    ``expects`` are the streams this was read from (what runs there): the plan's commit is refused when one has moved meanwhile. ``channel_key`` is
+    held by the one open offer of the channel, uniquely in the store, so that two offers for it cannot both be committed (D-05).
     """
 
     channel: Channel | None = None
@@ -70,6 +72,7 @@ class Situation:
     held_entries: frozenset[str] = frozenset()
     held_codes: frozenset[tuple[str, str]] = frozenset()
     expects: tuple[Expect, ...] = ()
+    channel_key: str = ""
 
 
 class PumpSide(Protocol):
@@ -137,9 +140,19 @@ class NoPumps:
         raise RuntimeError("nothing can be offered without pumps, and cannot_offer said so")
 
 
+class Purpose(Enum):
+    """What a destination is told."""
+
+    RRG = "rrg"  # the application answers to a sender's orders
+    DOCUMENTS = "documents"  # what became of them at the pump: PCD-10 and PCD-01
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A partner's listener by the name under which its lanes are kept, shared out to so many lanes."""
+    """A partner's listener by the name under which its lanes are kept, shared out to so many lanes.
+
+    ``worth_s``: how long an RRG, or a status, is worth sending; an event is for ever.
+    """
 
     name: str
     lanes: int = 8
@@ -148,7 +161,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where the answers to a sender's orders go, by the name of its profile. A sender without one has no listener for RRG (ihe-pcd.md 2.2)."""
+    """Where what is for a sender goes, by the name of its profile and for one purpose. A sender without one has no listener for it (ihe-pcd.md 2.2)."""
 
     by_sender: Mapping[str, Destination] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from interop.adapters.store.memory import MemoryRecord
+from interop.conduct.alerts import open_alerts
 from interop.conduct.hospital import Bounds, Conduct, Way
 from interop.conduct.lanes import LaneLimits
 from interop.conduct.sending import Became, Delivery
@@ -226,11 +227,23 @@ class Hospital:
             book,
             speaks_for=lambda peer, opened: self.speaks(peer, opened),
             ways=[way],
-            pumps=self.pumps,
+            pumps=self.pumps if self.pumps != "real" else None,
+            hears_pumps=self.pumps == "real",
+            simulated_pumps=True,
             bounds=self.bounds,
             lane_limits=self.limits,
         )
         await self.conduct.start()
+
+    @property
+    def bedside(self) -> Any:
+        """The server's own pump side."""
+        assert self.conduct.pumps is not None
+        return self.conduct.pumps
+
+    async def alerts(self) -> list[str]:
+        """What a person must look at, in words."""
+        return [alert.words for alert in await open_alerts(self.record)]
 
     async def crash(self) -> None:
         """The process is killed: nothing of its memory is left, and nothing more of it reaches the record or the EHR."""

@@ -1,0 +1,119 @@
+"""What the record says runs where: infusion streams, and the rows that lead from a channel and from an order to them."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from interop.conduct import naming
+from interop.conduct.kept import shape_of
+from interop.conduct.streams import all_rows
+from interop.domain.events.codec import decode
+from interop.domain.events.infusion import InfusionEvent
+from interop.domain.events.nouns import PatientNumber
+from interop.domain.lifecycle import infusion as infusions
+from interop.ports import Projected, Record
+
+RUNS: Final = "run-on-channel"
+"""Pump and channel → the infusion that is there and not over."""
+
+RUNS_OF_ORDER: Final = "run-of-order"
+"""Order, pump and channel → the same, for infusions that are an order's."""
+
+UNASSOCIATED: Final = "unassociated-infusion"
+"""Infusion → where it runs or ran, for those that are nobody's: they wait for review and are documented for nobody (SR-48, SR-50)."""
+
+PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RunAt:
+    """One row of these tables: where it is, and whose. Empty or None: nobody's yet."""
+
+    infusion_id: str
+    pump_id: str
+    channel_id: str
+    order_id: str = ""
+    placer_order_number: str = ""
+    sender: str = ""
+    programme_id: str = ""
+    patient: PatientNumber | None = None
+
+    @property
+    def stream(self) -> str:
+        return naming.infusion_stream(self.infusion_id)
+
+    def rows(self) -> tuple[Projected, ...]:
+        """It is there."""
+        document, channel = json.dumps(_SHAPE.write(self)), naming.channel_of(self.pump_id, self.channel_id)
+        of_order = (Projected(RUNS_OF_ORDER, f"{self.order_id}/{channel}", document),) if self.order_id else ()
+        nobodys = Projected(UNASSOCIATED, self.infusion_id, None if self.order_id else document)
+        return (Projected(RUNS, channel, document), *of_order, nobodys)
+
+    def over(self) -> tuple[Projected, ...]:
+        """It is over, or nobody's any more; what was never somebody's still waits for review."""
+        channel = naming.channel_of(self.pump_id, self.channel_id)
+        of_order = (Projected(RUNS_OF_ORDER, f"{self.order_id}/{channel}", None),) if self.order_id else ()
+        return (Projected(RUNS, channel, None), *of_order)
+
+
+_SHAPE = shape_of(RunAt)
+
+
+@dataclass(frozen=True, slots=True)
+class InfusionNow:
+    """An Infusion stream and the version that was read; ``today`` None: there is none."""
+
+    stream: str
+    version: int
+    today: infusions.Stream | None
+    events: tuple[InfusionEvent, ...] = ()
+
+
+async def infusion_at(record: Record, infusion_id: str) -> InfusionNow:
+    """Raises: StoreUnavailable, UnreadableEvent, NoRow."""
+    stream = naming.infusion_stream(infusion_id)
+    told = tuple(event for row in await all_rows(record, stream) if isinstance(event := decode(row.body), InfusionEvent))
+    return InfusionNow(stream, len(told), infusions.fold(told), told)
+
+
+async def run_on(record: Record, pump_id: str, channel_id: str) -> RunAt | None:
+    """What is there and not over. Raises: StoreUnavailable."""
+    document = await record.projection(RUNS, naming.channel_of(pump_id, channel_id))
+    return None if document is None else _read(document)
+
+
+async def runs_on_pump(record: Record, pump_id: str) -> tuple[RunAt, ...]:
+    """On all of its channels."""
+    return await _under(record, RUNS, f"{naming.channel_of(pump_id, '')}")
+
+
+async def runs_of_order(record: Record, order_id: str) -> tuple[RunAt, ...]:
+    """On whatever channel."""
+    return await _under(record, RUNS_OF_ORDER, f"{order_id}/")
+
+
+async def all_runs(record: Record) -> tuple[RunAt, ...]:
+    """Every infusion that is not over."""
+    return await _under(record, RUNS, "")
+
+
+async def unassociated(record: Record) -> tuple[RunAt, ...]:
+    """Every infusion that waits for review."""
+    return await _under(record, UNASSOCIATED, "")
+
+
+async def _under(record: Record, table: str, prefix: str) -> tuple[RunAt, ...]:
+    found: list[RunAt] = []
+    after = prefix
+    while page := await record.projections(table, after, PAGE):
+        for key, document in page:
+            if not key.startswith(prefix):
+                return tuple(found)
+            found.append(_read(document))
+        after = page[-1][0]
+    return tuple(found)
+
+
+def _read(document: str) -> RunAt:
+    run: RunAt = _SHAPE.read(json.loads(document))
+    return run

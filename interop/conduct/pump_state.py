@@ -1,0 +1,136 @@
+"""What the server knows of a pump: its newest report as a row of the record, and the channel that a plan is checked against, made from it.
+
+A report says what was true when it was said. Whether it still is, depends on when the pump was last heard (SR-45): nothing is inferred from silence.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from interop.conduct.kept import shape_of
+from interop.domain import pump as said
+from interop.domain.channel import Channel, Running
+from interop.domain.library import LibraryRef
+from interop.domain.patient import PatientId
+from interop.ports import Projected, Record
+
+PUMPS: Final = "pump"
+"""Pump id → its newest report."""
+
+
+@dataclass(frozen=True, slots=True)
+class PumpNow:
+    """A pump as it last told itself. ``heard_at`` is on our clock; ``clock_skew`` is the pump's clock minus ours."""
+
+    pump_id: str
+    model: str
+    maker: str
+    serial: str
+    firmware: str
+    simulated: bool
+    library: LibraryRef | None
+    can: frozenset[said.Ability]
+    channels: tuple[said.ChannelReport, ...]
+    power: said.Power | None
+    battery_percent: int | None
+    clock_skew: timedelta
+    heard_at: datetime
+    connected: bool
+    log_id: str
+
+    @classmethod
+    def of(cls, hello: said.Hello, now: datetime) -> "PumpNow":
+        return cls(
+            hello.pump_id,
+            hello.model,
+            hello.maker,
+            hello.serial,
+            hello.firmware,
+            hello.simulated,
+            hello.library,
+            hello.can,
+            hello.channels,
+            hello.power,
+            hello.battery_percent,
+            hello.clock - now,
+            now,
+            True,
+            hello.log.log_id,
+        )
+
+    def channel(self, channel_id: str) -> said.ChannelReport | None:
+        """The channel of that name; without a name the only one there is, and none where there are several (D-08)."""
+        if not channel_id:
+            return self.channels[0] if len(self.channels) == 1 else None
+        return next((each for each in self.channels if each.channel_id == channel_id), None)
+
+    def told(self, status: said.Status, now: datetime) -> "PumpNow":
+        """After a status: the channels that it names are as it says, the others as before."""
+        newer = {each.channel_id: each for each in status.channels}
+        channels = tuple(newer.pop(each.channel_id, each) for each in self.channels) + tuple(newer.values())
+        return replace(
+            self,
+            channels=channels,
+            power=status.power or self.power,
+            battery_percent=self.battery_percent if status.battery_percent is None else status.battery_percent,
+            clock_skew=status.clock - now,
+            heard_at=now,
+        )
+
+    def after_event(self, event: said.Event) -> "PumpNow":
+        """What an event says of the pump itself, before its next status does."""
+        if event.kind is said.Kind.LIBRARY_CHANGED:
+            return replace(self, library=event.library)
+        if event.kind is said.Kind.CARE_AREA_CHANGED:
+            changed = (replace(each, care_area=event.care_area) if _is_of(event, each) else each for each in self.channels)
+            return replace(self, channels=tuple(changed))
+        return self
+
+    def row(self) -> Projected:
+        return Projected(PUMPS, self.pump_id, json.dumps(_SHAPE.write(self)))
+
+
+def _is_of(event: said.Event, channel: said.ChannelReport) -> bool:
+    return event.channel_id in ("", channel.channel_id)
+
+
+_SHAPE = shape_of(PumpNow)
+
+
+def read_pump(document: str) -> PumpNow:
+    """Raises: Misfit, ValueError: another version wrote it."""
+    pump: PumpNow = _SHAPE.read(json.loads(document))
+    return pump
+
+
+async def pump_at(record: Record, pump_id: str) -> PumpNow | None:
+    """The newest report on file; ``None``: this pump never said hello. Raises: StoreUnavailable."""
+    document = await record.projection(PUMPS, pump_id)
+    return None if document is None else read_pump(document)
+
+
+def channel_of(pump: PumpNow, report: said.ChannelReport, running: Running | None, patient: PatientId | None, online: bool) -> Channel:
+    """The channel for a case. What the pump did not say blocks: an unsaid set is no set, an unsaid power no power (SR-29).
+
+    ``running`` is the record's word on what runs, ``patient`` that of the pump's associations, where the pump itself names none (SR-03).
+    """
+    return Channel(
+        pump_id=pump.pump_id,
+        channel_id=report.channel_id,
+        model=pump.model,
+        mode=report.mode,
+        state=report.state,
+        library=pump.library,
+        care_area=report.care_area,
+        reported_at=pump.heard_at,
+        online=online,
+        powered=pump.power in (said.Power.MAINS, said.Power.BATTERY),
+        set_installed=report.set_installed is True and report.door_open is not True and report.air is not True,
+        alarming=any(alarm.priority in ("PH", "PM") for alarm in report.alarms),
+        patient=report.patient or patient,
+        weight=report.weight,
+        clock_skew=pump.clock_skew,
+        running=running,
+        syringe_volume=report.syringe_volume,
+    )
