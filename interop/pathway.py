@@ -1,7 +1,7 @@
 """START HERE: the way of one order, from as sent to an offer, on one page.
 
 1 receive    ``conduct`` commits the message before it is acknowledged; a reader in ``wire`` copies its text into an ``OrderRequest``
-2 normalise  as sent → as understood                                  ``stages.normalise``
+2 normalise  as sent → as understood; a start, or a change of what runs ``stages.normalise``, ``stages.titration``
 3 map        → one entry of the library on that pump, or none         ``stages.map_to_library``
 4 check      every reason not to                                      ``stages.checks``
 5 offer      for one channel, to be shown there                       ``stages.offer``
@@ -19,6 +19,7 @@ from interop.stages.checks import not_finished, run_checks
 from interop.stages.map_to_library import map_to_library
 from interop.stages.normalise import normalise, not_understood
 from interop.stages.offer import make_plan
+from interop.stages.titration import as_asked_here
 
 
 def plan(request: OrderRequest, case: Case, now: datetime) -> Plan:
@@ -35,7 +36,7 @@ def plan(request: OrderRequest, case: Case, now: datetime) -> Plan:
 def _understood(request: OrderRequest, case: Case) -> Order:
     """A fault in the reading refuses like a fault in a check: what could not be finished is not offered (SR-29)."""
     try:
-        return normalise(request, case.release)
+        return as_asked_here(normalise(request, case.release), case)
     except Exception as fault:
         return not_understood(request, not_finished("normalise", fault))
 

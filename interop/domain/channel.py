@@ -26,7 +26,12 @@ class ChannelState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What an occupied channel runs: the order it belongs to (empty: none), the entry, dose and the weight it is dosed by (D-17)."""
+    """What an occupied channel runs: the order it belongs to (empty: none), the entry, dose and the weight it is dosed by (D-17).
+
+    ``rate`` (mL/h) and ``dose_rate`` (the unit that the channel doses in) are those it is set to, not what flows at this instant.
+    ``infusion_id`` is the pump's own. ``system_group`` is whose the order number is (D-04). ``order_number`` is the order's own number where
+    ``placer_order_number`` is an administration's and the start said both (D-20). Empty: not known, and a titration is refused (SR-29).
+    """
 
     placer_order_number: str
     entry_key: str
@@ -35,6 +40,9 @@ class Running:
     rate: Quantity
     dose_rate: Quantity | None
     dosing_weight: Quantity | None
+    infusion_id: str = ""
+    system_group: str = ""
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

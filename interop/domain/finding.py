@@ -156,7 +156,10 @@ class PivError(Enum):
 
 
 class Sub(Enum):
-    """Project sub-codes under 9016 (and under 9004, 9010, 9018 where the IHE text alone would not tell the cause): key, parent, owner, what to do."""
+    """Project sub-codes under 9016, and under others where the IHE text alone would not tell the cause: key, parent, owner, what to do.
+
+    IHE has codes for a bolus that does not fit what runs (9035 to 9037, 9040) and none for a change of rate: the latter has theirs, under a name.
+    """
 
     CONFLICT = "conflict", PivError.OTHER, Owner.ANALYST, "The same request came twice with different content: send it under a new id."
     LIBRARY_VERSION = "library-version", PivError.OTHER, Owner.BIOMED, "Program by hand; bring the pump to a released library version."
@@ -189,6 +192,38 @@ class Sub(Enum):
         "Set a hard limit in the library before this entry is programmed automatically.",
     )
     NO_BEDSIDE_REQUEST = "no-bedside-request", PivError.OTHER, Owner.NURSE, "Scan wristband, container and channel at the bedside."
+    NOT_RUNNING = (
+        "not-running",
+        PivError.CANNOT_ACCEPT,
+        Owner.NURSE,
+        "Scan the channel that runs this order, or send the order as a start.",
+    )
+    TITRATION_ORDER = "titration-order", PivError.BOLUS_PARENT, Owner.NURSE, "Scan the channel that runs this order."
+    TITRATION_DRUG = (
+        "titration-drug",
+        PivError.BOLUS_DRUG,
+        Owner.NURSE,
+        "End what runs at the pump, then program the new drug as a start.",
+    )
+    TITRATION_CONCENTRATION = (
+        "titration-concentration",
+        PivError.BOLUS_CONCENTRATION,
+        Owner.NURSE,
+        "Compare the container that hangs with the order; another strength is a new start, not a change of rate.",
+    )
+    TITRATION_UNIT = (
+        "titration-unit",
+        PivError.BOLUS_UNITS,
+        Owner.NURSE,
+        "Change the rate by hand at the pump, in the unit that it shows.",
+    )
+    TITRATION_ENTRY = (
+        "titration-entry",
+        PivError.DIFFERS_FROM_LIBRARY,
+        Owner.NURSE,
+        "Change the rate by hand at the pump, or end what runs and program the order as a start.",
+    )
+    UNCHANGED = "unchanged", PivError.OTHER, Owner.NURSE, "Leave the pump as it is, and chart the rate that it runs at."
     OFFER_OPEN = "offer-open", PivError.OTHER, Owner.NURSE, "Answer the program that waits on the pump first."
     LIVE_ELSEWHERE = "live-elsewhere", PivError.OTHER, Owner.NURSE, "This order already runs on another channel: look there first."
     NOT_TOTAL = "total-dose", PivError.HARD_LIMIT, Owner.PRESCRIBER, "The whole order would give more than the drug library allows."
@@ -298,6 +333,7 @@ _WHO = frozenset(
         Sub.NO_ASSOCIATION,
         Sub.SHARED_IDENTITY,
         Sub.UNKNOWN_SENDER,
+        Sub.TITRATION_ORDER,
     }
 )
 _MAY_IT = frozenset(
@@ -316,6 +352,7 @@ _WHERE = frozenset(
         PivError.NO_CARE_AREA,
         PivError.CARE_AREA_MISMATCH,
         Sub.LIBRARY_VERSION,
+        Sub.NOT_RUNNING,
     }
 )
 _QUESTIONS = (_WHO, _MAY_IT, _WHEN, _WHERE)

@@ -226,6 +226,8 @@ class Order:
     kind: Kind | None
     purpose: Purpose | None
     placer_order_number: str
+    order_number: str  # the order's own number, where the sender's ORC-2 is an administration's (D-20); else the same; empty: not said
+    order_number_field: str
     patient_ids: tuple[PatientId, ...]
     birth_date: date | None
     location: str
@@ -264,3 +266,12 @@ class Order:
     unread: frozenset[str]  # what was sent but could not be read (its reason is a finding): it is not absent
     readings: tuple[Reading, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def gives(self) -> Regimen | None:
+        """What would run: the regimen, or what a titration changes it to."""
+        return self.regimen.to if isinstance(self.regimen, Titration) else self.regimen
+
+    @property
+    def is_titration(self) -> bool:
+        return self.kind is Kind.TITRATION

@@ -27,6 +27,19 @@ class WeightSource:
 
     ORDER = "order"
     PUMP = "pump"
+    RUNNING = "running infusion"  # a titration keeps the weight that the infusion is dosed by
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The infusion that a titration would change, and what it is set to now: the old values beside the new (SR-37). Rate in mL/h.
+
+    ``infusion_id`` is the pump's own, so that the offer is bound to this very infusion.
+    """
+
+    infusion_id: str
+    rate: Quantity
+    dose_rate: Quantity | None  # in the unit that the channel doses in; None for a plain fluid
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class Program:
     weight_source: str
     body_surface_area: Quantity | None
     total_dose: Quantity | None  # what the whole program would give, in the amount's unit (not per kg)
+    changes: Changes | None = None  # a titration: rate and dose rate change, and nothing else; None: a program of its own
 
     @property
     def second_check(self) -> SecondCheck:

@@ -197,6 +197,7 @@ class OrderRequest:
     gives: tuple[GiveAsSent, ...]
     pump: PumpAsSent = PumpAsSent()
     parent_order: IdentifierAsSent = IdentifierAsSent()
+    running_order: AsSent = AsSent()  # D-20: the order that an administration's number (ORC-2) belongs to, where the profile reads it
     status: AsSent = AsSent()
     intent: AsSent = AsSent()
     do_not_perform: AsSent = AsSent()

@@ -33,6 +33,13 @@ class ApplicationAck(Enum):
     ON_DECISION = "on_decision"
 
 
+class Orc2Is(Enum):
+    """D-20: whose number ORC-2 is (ihe-pcd.md 3.2): the order's, the same at start and change, or one administration's, new each time."""
+
+    ORDER = "order"
+    ADMINISTRATION = "administration"
+
+
 class NotAPath(ValueError):
     """The text is outside the closed grammar."""
 
@@ -153,6 +160,7 @@ HL7_PLACES = frozenset(
         "weight_at",  # OBX[3.1=68063]-14
         "weight_is_dosing_weight",
         "therapy",  # no place in the standard
+        "running_order",  # no place in the standard: the order of an ORC-2 that is an administration's (D-20)
     }
 )
 """What a profile may place in an HL7 v2 message; dose, rate, strength and volume are the standard's and may not be moved."""
@@ -197,6 +205,8 @@ class SenderProfile:
     require_profile_id: bool = False
     """HL7: MSH-21.3 must be the transaction's OID (TF examples leave it out: ihe-pcd.md 3.10)."""
     max_parameters: int = 64
+    orc2_is: Orc2Is = Orc2Is.ORDER
+    """HL7, D-20. For an administration's number the place ``running_order`` ties a change to what runs; without it no change is programmed."""
     application_ack: ApplicationAck = ApplicationAck.ON_SCREEN
     answer_within_s: int = 30
     silent_after_s: int = 0

@@ -13,6 +13,7 @@ from interop.domain.sender import (
     Format,
     Hl7Path,
     NotAPath,
+    Orc2Is,
     SenderProfile,
     VerificationRule,
 )
@@ -20,7 +21,7 @@ from interop.site.toml_file import Node
 
 ZONE = re.compile(r"[+-](?:0[0-9]|1[0-4]):[0-5][0-9]", re.ASCII)
 
-ONLY_HL7 = ("require_profile_id", "application_ack", "zone")
+ONLY_HL7 = ("require_profile_id", "orc2_is", "application_ack", "zone")
 ONLY_FHIR = ("unit_text",)
 
 
@@ -50,12 +51,29 @@ def read_sender(name: str, top: Node) -> SenderProfile | None:
         unit_text=not hl7 and top.flag("unit_text", required=False),
         require_profile_id=hl7 and top.flag("require_profile_id"),
         max_parameters=top.whole("max_parameters") or 0,
+        orc2_is=(top.choice("orc2_is", Orc2Is) if hl7 else None) or Orc2Is.ORDER,
         application_ack=(top.choice("application_ack", ApplicationAck) if hl7 else None) or ApplicationAck.ON_SCREEN,
         answer_within_s=top.whole("answer_within_s") or 0,
         silent_after_s=top.whole("silent_after_s", zero=True) or 0,
     )
+    _judge_running_order(top, profile)
     top.close()
     return profile
+
+
+def _judge_running_order(top: Node, profile: SenderProfile) -> None:
+    """D-20: only an administration's number needs its order, and that stands in each message. Without the place every change of what runs is refused."""
+    rule = profile.places.get("running_order")
+    if rule is not None and profile.orc2_is is Orc2Is.ORDER:
+        what = "running_order has no effect where ORC-2 is the order's number"
+        top.error("places", what, 'delete it, or write orc2_is = "administration"')
+    elif rule is not None and rule.constant:
+        top.error(
+            "places", "running_order is a constant: every change would be one of the same order", "write the path at which it is sent"
+        )
+    elif rule is None and profile.orc2_is is Orc2Is.ADMINISTRATION:
+        what = "ORC-2 is an administration's number, and no place is given for its order: every change of what runs will be refused"
+        top.warning("orc2_is", what, "write [places.running_order] if this sender sends it")
 
 
 def _names(top: Node, hl7: bool) -> tuple[tuple[str, str], ...]:

@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from interop.domain.case import Case
+from interop.domain.channel import Running
 from interop.domain.delivery import InfusionType
 from interop.domain.finding import Finding, PivError
 from interop.domain.library import LibraryEntry
 from interop.domain.order import ByDoseRate, ByRate, DoseOverTime, Order
 from interop.domain.plan import Line
-from interop.domain.program import Program, Rounded, WeightSource
+from interop.domain.program import Changes, Program, Rounded, WeightSource
 from interop.domain.quantity import Quantity, ratio, show
 from interop.domain.release import ChannelKind
 from interop.domain.ucum import UCUM, Unit
 from interop.stages.rounding import rounded_rate, rounded_volume
+from interop.stages.titration import run_to_change
 
 MINUTES_PER_HOUR = Fraction(60)
+NO_WEIGHT = "no weight that may be used: nothing per kg can be worked out"
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Working:
     weight: Quantity | None = None
     weight_source: str = ""
     surface: Quantity | None = None
+    running: Running | None = None  # what a titration changes
 
     def say(self, template: str, *values: object) -> None:
         self.lines.append(Line(template, values))
@@ -54,17 +58,23 @@ class Working:
         return self.surface.to("m2").value if self.surface is not None else None
 
     def _find_weight(self) -> None:
-        """The order's weight, else the pump's if the order is per kg (D-17); never a default, never one from elsewhere in the chart."""
-        if self.order.weight is not None:
+        """The order's weight, else the pump's if the order is per kg; a running infusion's own for a titration (D-17). Never a default or a charted one."""
+        if self.order.is_titration:
+            self.weight = self.running.dosing_weight if self.running is not None else None
+            self.weight_source = WeightSource.RUNNING
+            self.say(*("weight that the infusion is dosed by: {}", self.weight) if self.weight is not None else (NO_WEIGHT,))
+        elif self.order.weight is not None:
             self.weight, self.weight_source = self.order.weight.quantity, WeightSource.ORDER
         elif self.case.channel is not None and self.case.channel.weight is not None and ordered_per_kg(self.order):
             self.weight, self.weight_source = self.case.channel.weight, WeightSource.PUMP
             self.say("weight from the pump: {}", self.weight)
         else:
-            self.say("no weight that may be used: nothing per kg can be worked out")
+            self.say(NO_WEIGHT)
 
     def _find_surface(self) -> None:
-        if self.order.body_surface_area is not None:
+        if self.order.is_titration:
+            self.say("the surface that the infusion is dosed by is not known: nothing per m2 can be worked out")
+        elif self.order.body_surface_area is not None:
             self.surface = self.order.body_surface_area.quantity
         else:
             self.say("no body surface in the order: nothing per m2 can be worked out")
@@ -78,15 +88,17 @@ def derive(
     Values are not judged here: limits, ranges and agreement are the checks' questions.
     """
     work = Working(order, entry, case, channel, concentration, container_volume)
+    if order.is_titration:
+        work.running = run_to_change(order, case)
     if concentration is not None:
         _say_concentration(work)
     program: Program | None = None
-    match order.regimen:
+    match order.gives:
         case ByDoseRate(dose_rate=given):
             program = _by_dose_rate(work, given.quantity)
-        case ByRate(rate=given) if entry.infusion_type is InfusionType.INTERMITTENT:
+        case ByRate(rate=given) if entry.infusion_type is InfusionType.INTERMITTENT and not order.is_titration:
             program = _intermittent_by_rate(work, given.quantity.to("mL/h"))
-        case ByRate(rate=given):
+        case ByRate(rate=given) if entry.infusion_type is not InfusionType.INTERMITTENT:
             program = _by_rate(work, given.quantity.to("mL/h"))
         case DoseOverTime(dose=dose, duration=duration):
             program = _dose_over_time(work, dose.quantity, duration.quantity.to("min"))
@@ -97,7 +109,7 @@ def derive(
 
 def ordered_per_kg(order: Order) -> bool:
     """D-17: only then may the pump's weight stand in for one that the order does not give."""
-    match order.regimen:
+    match order.gives:
         case ByDoseRate(dose_rate=given) | DoseOverTime(dose=given):
             return given.quantity.measure.dimension.per_body == "kg"
         case _:
@@ -285,6 +297,8 @@ def _finish(
         text = f"{rate.asked} is less than the smallest step of this pump ({show(rate.step)} mL/h)"
         work.findings.append(Finding.against(PivError.OUT_OF_RANGE, "rate", text))
         return None
+    if order.is_titration:
+        return _change(work, rate, dose_rate, concentration)
     if vtbi is None:
         vtbi = _vtbi(work, rate)
     duration = Quantity(vtbi.set.value * MINUTES_PER_HOUR / rate.set.value, "min") if vtbi is not None else None
@@ -308,6 +322,45 @@ def _finish(
         body_surface_area=work.surface,
         total_dose=total,
     )
+
+
+def _change(work: Working, rate: Rounded, dose_rate: Rounded | None, concentration: Quantity | None) -> Program:
+    """A new rate of what runs: container, volume and weight stay as they are on the pump (IHE DEV TF-2, 3.3.4.4: XO carries no VTBI)."""
+    running = work.running
+    if running is not None:
+        if dose_rate is not None and running.dose_rate is not None and running.dose_rate.base()[0] == dose_rate.set.base()[0]:
+            work.say("dose rate: {} now → {}{}", running.dose_rate, dose_rate.set, By(running.dose_rate, dose_rate.set))
+        work.say("rate: {} now → {}{}", running.rate, rate.set, By(running.rate, rate.set))
+    return Program(
+        entry=work.entry,
+        library=work.case.release.library.ref,
+        rate=rate,
+        concentration=concentration,
+        container_volume=None,
+        vtbi=None,
+        dose_rate=dose_rate,
+        dose=None,
+        duration=None,
+        weight=work.weight,
+        weight_source=work.weight_source if work.weight is not None else "",
+        body_surface_area=None,
+        total_dose=None,
+        changes=Changes(running.infusion_id, running.rate, running.dose_rate) if running is not None else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """How far one value is from another, for people: ``, 25 % more``; nothing where they are equal or the old one is zero."""
+
+    before: Quantity
+    after: Quantity
+
+    def __str__(self) -> str:
+        old, new = self.before.base()[1], self.after.base()[1]
+        if not old or old == new:
+            return ""
+        return f", {show(abs(new - old) * 100 / old, 1)} % {'more' if new > old else 'less'}"
 
 
 def _vtbi(work: Working, rate: Rounded) -> Rounded | None:

@@ -9,7 +9,7 @@ from interop.domain.case import Case
 from interop.domain.delivery import InfusionType, Mode
 from interop.domain.finding import Code, Finding, PivError, Sub
 from interop.domain.library import LibraryEntry, concentration_of
-from interop.domain.order import ByDoseRate, ByRate, Container, DoseOverTime, Kind, Order, Piggyback, Titration
+from interop.domain.order import ByDoseRate, ByRate, Container, DoseOverTime, Kind, Order, Piggyback
 from interop.domain.plan import Candidate, Match
 from interop.domain.quantity import Quantity
 from interop.domain.release import ChannelKind, FormularyRow, Release
@@ -176,9 +176,7 @@ def _weigh(entry: LibraryEntry, questions: tuple[Question, ...]) -> Candidate:
 
 def _unit_reason(order: Order, entry: LibraryEntry) -> str:
     """D-02 and the infusion type: a dose goes to an entry that is dosed in doses, a dose rate to one dosed in dose rates, mL/h to any."""
-    regimen = order.regimen
-    if isinstance(regimen, Titration):
-        regimen = regimen.to
+    regimen = order.gives
     if isinstance(regimen, Piggyback):
         regimen = regimen.gives
     match regimen:
@@ -251,7 +249,7 @@ def _several_left(order: Order, left: list[LibraryEntry]) -> Finding:
 
 
 def _dose_field(order: Order) -> str:
-    match order.regimen:
+    match order.gives:
         case ByDoseRate(dose_rate=given) | DoseOverTime(dose=given) | ByRate(rate=given):
             return given.field
         case _:

@@ -13,7 +13,7 @@ from interop.domain.patient import PatientId, Weight
 from interop.domain.quantity import NotANumber, Quantity, exact
 from interop.domain.release import Release
 from interop.domain.request import AmountAsSent, AsSent, GiveAsSent, IngredientAsSent, OrderRequest, RatioAsSent
-from interop.domain.sender import SenderProfile
+from interop.domain.sender import Orc2Is, SenderProfile
 from interop.domain.ucum import AREA, UCUM, Unit
 from interop.stages.naming import drug_for_spellings
 from interop.stages.prescribed import read_bounds, read_caps
@@ -115,6 +115,7 @@ def normalise(request: OrderRequest, release: Release) -> Order:
     if not request.placer_order_number.value:
         field = request.placer_order_number.value.field or "placer order number"
         reader.against(PivError.MISSING_PARAMETER, field, "the order has no order number")
+    order_number = _order_number(request, profile, reader)
     if hl7 and request.purpose is None:
         fault = PivError.INVALID_PARAMETER if request.order_control else PivError.MISSING_PARAMETER
         sent = repr(request.order_control.text) if request.order_control else "nothing"
@@ -164,6 +165,8 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         kind=kind,
         purpose=request.purpose,
         placer_order_number=request.placer_order_number.value.text,
+        order_number=order_number.text,
+        order_number_field=order_number.field,
         patient_ids=_patient_ids(request, profile, reader),
         birth_date=_birth_date(request, reader),
         location=request.patient.location.text,
@@ -201,6 +204,14 @@ def normalise(request: OrderRequest, release: Release) -> Order:
         readings=tuple(reader.readings),
         findings=(*request.findings, *reader.findings),
     )
+
+
+def _order_number(request: OrderRequest, profile: SenderProfile | None, reader: Reader) -> AsSent:
+    """D-20: ORC-2 itself, or, where it is an administration's, what the profile reads for its order; empty: the two cannot be tied together."""
+    if profile is None or profile.orc2_is is Orc2Is.ORDER:
+        return request.placer_order_number.value
+    reader.read("order of this administration", request.running_order)
+    return request.running_order
 
 
 def _patient_ids(request: OrderRequest, profile: SenderProfile | None, reader: Reader) -> tuple[PatientId, ...]:
@@ -373,6 +384,8 @@ def not_understood(request: OrderRequest, reason: Finding) -> Order:
         kind=None,
         purpose=request.purpose,
         placer_order_number=request.placer_order_number.value.text,
+        order_number="",
+        order_number_field="",
         patient_ids=(),
         birth_date=None,
         location="",

@@ -13,6 +13,8 @@ def make_plan(order: Order, match: Match, findings: list[Finding], case: Case, n
     said = _without_repeats(findings)
     refused = any(finding.severity is Severity.REFUSE for finding in said)
     program, channel = match.program, case.channel
+    if program is not None and (program.changes is not None) is not order.is_titration:
+        program = None  # a change that names no running infusion is no change of it
     if not refused and (program is None or channel is None or case.association is None):
         said.append(Finding.against(Sub.CHECK_FAILED, "program", "no program could be worked out, and no check said why"))
         refused = True

@@ -98,6 +98,9 @@ def regimen_of(
         kind, regimen = special
         return kind, regimen, time, ()
     _sort_parameters(give, amounts, reader)
+    if request.purpose is Purpose.CHANGE:
+        change, also = _change(amounts, give, reader)
+        return Kind.TITRATION, change, time, also
     if request.message_kind != "MedicationRequest" and amounts.volume is not None:
         text = f"{amounts.volume} in the place of the rate is a bolus (CH), not a start: a start names a rate, dose rate or dose"
         reader.findings.append(Finding.against(PivError.INVALID_PARAMETER, amounts.volume.field, text))
@@ -112,6 +115,23 @@ def regimen_of(
     also = tuple(given for given in used if given is not taken and given is not time)
     kind = {ByRate: Kind.CONTINUOUS_RATE, ByDoseRate: Kind.CONTINUOUS_DOSE_RATE, DoseOverTime: Kind.DOSE_OVER_TIME}[type(simple)]
     return kind, simple, time, also
+
+
+def _change(amounts: Amounts, give: GiveAsSent, reader: Reading) -> tuple[Titration | None, tuple[Given, ...]]:
+    """XO names a rate or dose rate, never a dose (IHE DEV TF-2, 3.3.4.4.5); further ones must agree with it. A volume in its place is a bolus."""
+    wrong = next(iter([*amounts.doses, *amounts.volumes, *amounts.times]), None)
+    if wrong is not None:
+        text = f"{wrong} is no rate: a change of what runs (XO) names a rate or a dose rate"
+        reader.findings.append(Finding.against(PivError.INVALID_PARAMETER, wrong.field, text))
+        return None, ()
+    if amounts.leads is None:
+        if not (amounts.is_empty and amounts.was_sent):  # else the reason stands already: what was sent could not be read
+            where = give.amounts[0].number.field if give.amounts else "RXG-15"
+            text = "the change names no rate or dose rate"
+            reader.findings.append(Finding.against(PivError.MISSING_PARAMETER, where, text))
+        return None, ()
+    to = ByRate(amounts.leads) if amounts.leads.quantity.measure.is_flow else ByDoseRate(amounts.leads)
+    return Titration(to), tuple(given for given in [*amounts.dose_rates, *amounts.rates] if given is not amounts.leads)
 
 
 def _sort_parameters(give: GiveAsSent, amounts: Amounts, reader: Reading) -> None:
@@ -171,8 +191,6 @@ def _special(
         return Kind.LOADING_DOSE, LoadingDose(dose_or_none, time, None) if dose_or_none is not None else None
     if _sends(give, MDC_INTERMITTENT):
         return Kind.INTERMITTENT, None
-    if request.purpose is Purpose.CHANGE:
-        return Kind.TITRATION, Titration(simple) if isinstance(simple, ByRate | ByDoseRate) else None
     if give.method.text == "IVPB":
         return Kind.PIGGYBACK, Piggyback(simple) if simple is not None else None
     return None

@@ -107,7 +107,6 @@ def a_parameter(code, text, number, unit):
     ("order", "code", "named"),
     [
         (an_order(purpose=Purpose.BOLUS, order_control=AsSent("CH", "ORC-1")), "9038", "bolus"),
-        (an_order(purpose=Purpose.CHANGE, order_control=AsSent("XO", "ORC-1")), "9016.kind-not-planned", "titration"),
         (an_order(method="IVPB"), "9016.kind-not-planned", "piggyback"),
         (an_order(device="PCA"), "9016.kind-not-planned", "patient-controlled"),
         (an_order(parameters=(a_parameter("158017", "MDC_DOSE_PCA_PATIENT", "1", "mg"),)), "9016.kind-not-planned", "patient-controlled"),

@@ -2,6 +2,7 @@
 
 plan = planned(an_order(dose_rate="100"))
 plan = planned(an_order(), a_case(channel=a_channel(care_area="")))
+plan = planned(a_change(rate="12.5"), a_running_case())
 """
 
 from dataclasses import replace
@@ -10,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from interop.domain.case import Association, Case
-from interop.domain.channel import Channel, ChannelState
+from interop.domain.channel import Channel, ChannelState, Running
 from interop.domain.delivery import Mode
 from interop.domain.patient import PatientId
 from interop.domain.plan import Plan
@@ -178,6 +179,36 @@ def a_channel(**changes: Any) -> Channel:
         patient=PATIENT,
     )
     return replace(channel, **changes)
+
+
+def a_change(**changes: Any) -> OrderRequest:
+    """XO: the dopamine of the running case to 12.5 ug/kg/min; no volume, no time. Words as in ``an_order``."""
+    words = {"rate": "12.5", "vtbi": "", "purpose": Purpose.CHANGE, "order_control": AsSent("XO", "ORC-1")}
+    return an_order(**{**words, **changes})
+
+
+def a_run(**changes: Any) -> Running:
+    """Dopamine 1.6 mg/mL for ORD-1001 at 10 ug/kg/min of 80 kg, which is 30 mL/h."""
+    run = Running(
+        placer_order_number=ORDER_NUMBER,
+        entry_key="DL-010",
+        drug="dopamine",
+        concentration=Quantity.of("1.6", "mg/mL"),
+        rate=Quantity.of("30", "mL/h"),
+        dose_rate=Quantity.of("10", "ug/kg/min"),
+        dosing_weight=Quantity.of("80", "kg"),
+        infusion_id="INF-1",
+        system_group="EHR1",
+    )
+    return replace(run, **changes)
+
+
+def a_running_case(**changes: Any) -> Case:
+    """The ward's channel infusing ``a_run``. Fields of ``Running`` change the run, ``state`` to ``patient`` the channel; all else as in ``a_case``."""
+    run = a_run(**{key: changes.pop(key) for key in list(changes) if key in Running.__slots__})
+    on_channel = {key: changes.pop(key) for key in ("state", "patient", "weight", "mode", "care_area") if key in changes}
+    channel = a_channel(**{"state": ChannelState.INFUSING, "running": run, **on_channel})
+    return a_case(channel=channel, **changes)
 
 
 def an_association(**changes: Any) -> Association:

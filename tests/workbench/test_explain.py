@@ -16,7 +16,7 @@ from interop.wire.fhir.json import write
 from interop.workbench.explain import finding_as_json, finding_lines
 from interop.workbench.reading import ReadOrder, read_order
 from interop.workbench.supposed import Wishes, suppose
-from tests.wards.messages import a_dopamine_rgv, a_syringe_rgv, a_titration_rgv
+from tests.wards.messages import a_dopamine_rgv, a_piggyback_rgv, a_syringe_rgv
 from tests.wards.resources import a_dopamine_request
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,9 +148,9 @@ def test_a_pharmacy_order_is_the_analyst_s_and_says_how_the_bedside_request_must
 
 
 def test_a_kind_that_is_not_planned_yet_is_named(explained):
-    code, out, _ = explained(a_titration_rgv())
+    code, out, _ = explained(a_piggyback_rgv())
     assert code == 3
-    assert "this is titration: it is not programmed automatically here yet" in out
+    assert "this is piggyback: it is not programmed automatically here yet" in out
 
 
 def test_a_framed_message_and_one_without_its_last_return_are_the_same_order(explained):

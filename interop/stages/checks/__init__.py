@@ -33,6 +33,7 @@ from interop.stages.checks.live_order import (
 from interop.stages.checks.prescribed import not_more_than_allowed, within_the_orders_time
 from interop.stages.checks.pump_range import rounding_is_small, the_container_holds_it, within_the_pumps_range
 from interop.stages.checks.timing import a_fresh_request, a_live_report, clocks_together
+from interop.stages.checks.titration import a_change_of_rate_alone, the_running_drug, the_running_order, the_running_weight
 from interop.stages.checks.warnings import what_the_entry_says
 from interop.stages.checks.weight import a_plausible_weight, a_recent_weight, a_surface_that_fits, the_pumps_weight, what_the_dose_needs
 
@@ -53,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
     one_live_association,
     one_patient_per_pump,
     live_on_one_channel,
+    the_running_order,
     # when
     a_fresh_request,
     clocks_together,
@@ -63,12 +65,15 @@ CHECKS: tuple[Check, ...] = (
     a_known_model,
     the_care_area,
     # does it fit
+    the_running_drug,
     the_entrys_unit,
     the_entrys_concentration,
     the_entrys_route,
     the_ordered_device,
     what_the_volume_needs,
+    a_change_of_rate_alone,
     # how much
+    the_running_weight,
     what_the_dose_needs,
     a_surface_that_fits,
     a_plausible_weight,

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
+from interop.domain.case import EarlierProgram
 from interop.domain.finding import Finding
+from interop.domain.program import Program
 from interop.domain.quantity import Quantity
 from interop.stages.checks.facts import Facts
 
@@ -12,10 +14,19 @@ NEAR = Fraction(1, 100)  # within 1 % of the multiple
 
 
 def not_ten_times(facts: Facts) -> Iterator[Finding]:
-    """Against the last program of the same order, by whatever both say."""
-    earlier, program = facts.case.earlier, facts.program
-    if earlier is None or program is None:
+    """Against what runs and is to be changed, and against the last program of the same order, by whatever both say."""
+    program, earlier = facts.program, facts.case.earlier
+    if program is None:
         return
+    slipped: list[Finding] = []
+    if program.changes is not None:
+        slipped += _slipped(program, EarlierProgram(program.changes.dose_rate, program.changes.rate), "the running")
+    if earlier is not None and not slipped:  # both are usually the same values
+        slipped += _slipped(program, earlier, "the earlier")
+    yield from slipped
+
+
+def _slipped(program: Program, earlier: EarlierProgram, which: str) -> Iterator[Finding]:
     pairs: list[tuple[Quantity | None, Quantity | None]] = [
         (earlier.dose_rate, program.dose_rate.asked if program.dose_rate is not None else None),
         (earlier.dose, program.dose.asked if program.dose is not None else None),
@@ -26,7 +37,7 @@ def not_ten_times(facts: Facts) -> Iterator[Finding]:
             continue
         times = slip(before, after)
         if times:
-            text = f"{after} is {times} the earlier {before}: possible decimal slip"
+            text = f"{after} is {times} {which} {before}: possible decimal slip"
             yield Finding.caution("dose", text, action="Check the decimal point.", must_confirm=True)
         return
 

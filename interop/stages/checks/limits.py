@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from interop.domain.delivery import InfusionType
-from interop.domain.finding import Finding, PivError, Sub
+from interop.domain.finding import Finding, Owner, PivError, Sub
 from interop.domain.library import LibraryEntry, Limits, Verdict
 from interop.domain.program import Program
 from interop.domain.quantity import Quantity, UnitMismatch
@@ -53,6 +53,10 @@ def within_the_total(facts: Facts) -> Iterator[Finding]:
     if program is None or program.entry.total_dose_hard_high is None:
         return
     limit = program.entry.total_dose_hard_high
+    if facts.order.is_titration:
+        text = f"{program.entry.key} limits the total to {limit}, and how much of it has been given is not known here"
+        yield Finding.against(Sub.NOT_TOTAL, "total dose", text, action="Change the rate by hand at the pump.", owner=Owner.NURSE)
+        return
     totals = [total for total in (program.total_dose, _total_asked(program), _total_by_time(facts, program)) if total is not None]
     if not totals:
         yield Finding.against(

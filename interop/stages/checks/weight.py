@@ -17,6 +17,8 @@ from interop.stages.derive import ordered_per_kg
 def what_the_dose_needs(facts: Facts) -> Iterator[Finding]:
     """SR-33: a dose per kg needs a weight (9019), one per m2 a body surface (9027) with height (9020) and weight. No default is assumed."""
     entry, order = facts.entry, facts.order
+    if order.is_titration:
+        return  # it needs those that the infusion is dosed by: the_running_weight
     pump_weight = facts.channel.weight if facts.channel is not None and ordered_per_kg(order) else None
     bodies = {_per_body(order)} | ({_entry_body(entry)} if entry is not None else set())
     if "kg" in bodies and order.weight is None and pump_weight is None and "weight" not in order.unread:
@@ -51,12 +53,14 @@ def a_surface_that_fits(facts: Facts) -> Iterator[Finding]:
 def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
     """SR-34: inside the care area's and the entry's bounds, not far from what is charted; pounds only if coded as such, and confirmed."""
     entry, order = facts.entry, facts.order
-    if order.weight is None and (facts.program is None or facts.program.weight is None):
-        return
-    if order.weight is not None:
+    whose = "the order"
+    if order.weight is not None and not order.is_titration:
         weight, field = order.weight.quantity, order.weight_field or "weight"
     elif facts.program is not None and facts.program.weight is not None:
-        weight, field = facts.program.weight, "pump weight"
+        whose, field = ("the running infusion", "dosing weight") if order.is_titration else ("the pump", "pump weight")
+        weight = facts.program.weight
+    else:
+        return
     if weight.unit == "[lb_av]":
         text = f"the weight was sent in pounds: {weight} is {show(weight.to('kg').value, 2)} kg"
         yield Finding.caution(field, text, action="Confirm the weight in kg.", must_confirm=True)
@@ -66,9 +70,8 @@ def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
         yield from _for_the_age(facts, field, weight)
     charted = facts.case.patient.charted_weight if facts.case.patient is not None else None
     if charted is not None and used:
-        off = _difference(weight, charted.quantity)
+        off = difference(weight, charted.quantity)
         if off > facts.rules.weight_history_difference:
-            whose = "the order" if order.weight is not None else "the pump"
             text = f"{whose} says {weight}, the chart {charted.quantity}: they differ by {show(off * 100, 0)} %"
             yield Finding.against(PivError.INVALID_PARAMETER, field, text)
 
@@ -76,14 +79,14 @@ def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
 def the_pumps_weight(facts: Facts) -> Iterator[Finding]:
     """SR-35, D-17: over 5 % apart is refused (9011); otherwise both are shown and the pump's is chosen there. Neither side is changed."""
     order, channel, program = facts.order, facts.channel, facts.program
-    if channel is None or channel.weight is None:
+    if channel is None or channel.weight is None or order.is_titration:
         return
     if order.weight is None:
         if program is not None and program.weight_source == WeightSource.PUMP:
             text = f"the order has no weight: the pump's own {channel.weight} is used"
             yield Finding.caution("weight", text, action="Confirm the weight at the pump.", must_confirm=True)
         return
-    off = _difference(order.weight.quantity, channel.weight)
+    off = difference(order.weight.quantity, channel.weight)
     if not off:
         return
     text = f"the order says {order.weight.quantity}, the pump {channel.weight}: {show(off * 100, 1)} % apart"
@@ -147,7 +150,7 @@ def _for(entry: LibraryEntry | None) -> str:
     return entry.tallman if entry is not None else "a dose per kg"
 
 
-def _difference(one: Quantity, other: Quantity) -> Fraction:
+def difference(one: Quantity, other: Quantity) -> Fraction:
     """Part of the smaller of the two."""
     a, b = one.base()[1], other.base()[1]
     return abs(a - b) / min(a, b) if a and b else Fraction(1)

@@ -129,6 +129,7 @@ class _Reading:
             gives=tuple(_give(give, parameters, self.profile) for give, parameters in zip(gives, seen.parameters, strict=True)),
             pump=pump,
             parent_order=IdentifierAsSent(said(order, 8, 1, 1), (said(order, 8, 1, 2) or said(order, 8, 1, 3)).text),
+            running_order=self._at("running_order", AsSent()),
             status=status,
             weight=amount_of(weight) if weight else AmountAsSent(),
             weight_at=self._at("weight_at", said(weight, 14) if weight else AsSent("", "OBX-14")),
