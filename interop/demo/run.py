@@ -78,8 +78,7 @@ def _play(options: Options, folder: Path, say: Callable[[str], None], begun: flo
         for what, where in hospital.addresses():
             say(f"{what:<8}{where}")
         play = (lambda: True) if options.once else _enter_pressed
-        teller: Teller[Hospital] = Teller(say, hospital.trouble, play)
-        told = teller.tell(STORY, hospital)
+        told = Teller[Hospital](say, hospital.trouble, play).tell(STORY, hospital)
         _sum_up(told, folder, say, time.monotonic() - begun)
         if not options.once:
             _stay(hospital, say)

@@ -25,7 +25,7 @@ class Seen:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Witness(Generic[H]):
     """``look`` is asked until it holds. With ``still`` it is asked once, when all others hold: what must not have happened has not happened by then."""
 
@@ -34,7 +34,7 @@ class Witness(Generic[H]):
     still: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Step(Generic[H]):
     """One step of the story.
 

@@ -38,7 +38,7 @@ class Told:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Teller(Generic[H]):
     """How the story is told.
 

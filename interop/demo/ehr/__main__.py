@@ -15,6 +15,9 @@ from interop.demo.ehr.journal import Journal
 from interop.demo.ehr.listening import Listener, context_of
 from interop.demo.ehr.sending import Server, client_context
 
+LOOK_S = 0.05
+"""How often it is looked whether it is to end."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit 0: it was stopped; 1: it could not listen, or a file is missing."""
@@ -56,7 +59,7 @@ def _run(asked: argparse.Namespace, stopping: threading.Event) -> None:
     with contextlib.closing(Journal(asked.folder / "journal.jsonl")) as journal:
         listener = Listener(journal, clock.now, listening, asked.port)
         control = control_server(Desk(journal, listener, server, clock.now, secrets.token_hex(4).upper()), key)
-        serving = threading.Thread(target=control.serve_forever, daemon=True)
+        serving = threading.Thread(target=control.serve_forever, args=(LOOK_S,), daemon=True)
         serving.start()
         for line in (f"hl7 127.0.0.1:{listener.port}", f"page http://127.0.0.1:{control.server_port}/"):
             sys.stdout.write(f"{line}\n")

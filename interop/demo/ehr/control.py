@@ -63,12 +63,9 @@ class Desk:
                 raise WrongUse("there is no such thing here")
 
     def _again(self, said: dict[str, Any]) -> dict[str, Any]:
-        number = said.get("number")
-        entries = self.journal.entries()
-        if not isinstance(number, int) or not 0 < number <= len(entries) or entries[number - 1].about.get("kind") != "RGV^O15":
-            raise WrongUse("number names no PCD-03 order that was sent")
-        first = entries[number - 1]
-        if first.what != SENT:
+        named = [entry for entry in self.journal.entries() if entry.number == said.get("number")]
+        first = next((entry for entry in named if entry.what == SENT and entry.about.get("kind") == "RGV^O15"), None)
+        if first is None:
             raise WrongUse("number names no PCD-03 order that was sent")
         return _told(send_hl7(self._server, self.journal, first.content, first.about["order"]))
 

@@ -53,11 +53,13 @@ class Journal:
             except (ValueError, TypeError):
                 continue
         self._is_torn = bool(written) and not written.endswith(b"\n")
+        self._given = max((entry.number for entry in self._entries), default=0)
 
     def add(self, what: str, body: bytes, **about: str) -> Entry:
-        """Raises: OSError: it is not durable, and nothing may be said to be."""
+        """Raises: OSError: it is not known to be on the disk, and nothing may be said to be; its number is not given again."""
         with self._grown:
-            entry = Entry(len(self._entries) + 1, datetime.now(UTC).isoformat(timespec="microseconds"), what, body.decode("latin-1"), about)
+            self._given += 1
+            entry = Entry(self._given, datetime.now(UTC).isoformat(timespec="microseconds"), what, body.decode("latin-1"), about)
             line = (b"\n" if self._is_torn else b"") + json.dumps(asdict(entry)).encode() + b"\n"
             self._is_torn = True
             while line:
@@ -71,8 +73,8 @@ class Journal:
     def entries(self, after: int = 0, wait_s: float = 0) -> list[Entry]:
         """Those beyond the number ``after``; where there are none yet, wait for some."""
         with self._grown:
-            self._grown.wait_for(lambda: len(self._entries) > after, wait_s)
-            return self._entries[after:]
+            self._grown.wait_for(lambda: bool(self._entries) and self._entries[-1].number > after, wait_s)
+            return [entry for entry in self._entries if entry.number > after]
 
     def close(self) -> None:
         os.close(self._file)
