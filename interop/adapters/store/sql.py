@@ -21,7 +21,7 @@ def _on_conflict(table: Table) -> str:
     return f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in rest)}"
 
 
-CHUNKS = (64, 8, 1)  # how many keys one SQLite statement asks for: few different statements, few hand-overs of the interpreter's lock
+CHUNKS = (64, 8, 1)  # how many keys one SQLite statement asks for, or rows it writes: few different statements, few hand-overs of the interpreter's lock
 
 
 @cache
@@ -36,10 +36,10 @@ def sqlite_lookup(table: Table, by: tuple[str, ...], keys: int) -> str:
 
 
 @cache
-def sqlite_insert(table: Table, replace: bool) -> str:
-    """One row, for executemany."""
-    places = ", ".join("?" for _ in table.columns)
-    return f"INSERT INTO {table.name} ({columns(table)}) VALUES ({places})" + (_on_conflict(table) if replace else "")
+def sqlite_insert(table: Table, replace: bool, count: int) -> str:
+    """So many rows."""
+    places = ", ".join([f"({', '.join('?' for _ in table.columns)})"] * count)
+    return f"INSERT INTO {table.name} ({columns(table)}) VALUES {places}" + (_on_conflict(table) if replace else "")
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -9,6 +10,7 @@ from interop.adapters.store import rows, schema, sql
 from interop.adapters.store.chain import instant_text
 from interop.adapters.store.commit import size_of
 from interop.adapters.store.group import Outcome, Standing, each_alone, together
+from interop.adapters.store.rows import Table
 from interop.adapters.store.sqlite_file import SqliteFile, from_sqlite, to_sqlite
 from interop.adapters.store.steps import Change, Clear, Delete, Insert, Look, Lookup, Prune, Savepoint, Script, Step, T, Upsert, Work, Write
 from interop.adapters.store.worker import Worker
@@ -77,7 +79,7 @@ class SqliteWriter:
         self._open()
         try:
             self._run("BEGIN IMMEDIATE")
-            self._connection.execute(sql.sqlite_insert(rows.PROBE, True), (1, bytes(self._probe_bytes)))
+            self._connection.execute(sql.sqlite_insert(rows.PROBE, True, 1), (1, bytes(self._probe_bytes)))
             self._run("COMMIT")
             self._run("DELETE FROM probe")
         except self._errors as error:
@@ -193,12 +195,18 @@ class SqliteWriter:
 
     def _change(self, change: Change) -> None:
         match change:
-            case Insert(table, added):
-                self._connection.executemany(sql.sqlite_insert(table, False), to_sqlite(table, added))
-            case Upsert(table, added):
-                self._connection.executemany(sql.sqlite_insert(table, True), to_sqlite(table, added))
+            case Insert(table, added) | Upsert(table, added):
+                self._put(table, to_sqlite(table, added), isinstance(change, Upsert))
             case Delete(table, keys):
                 self._connection.executemany(sql.sqlite_delete(table), keys)
+
+    def _put(self, table: Table, cells: Sequence[Any], replace: bool) -> None:
+        start = 0
+        for chunk in sql.CHUNKS:
+            statement = sql.sqlite_insert(table, replace, chunk)
+            while len(cells) - start >= chunk:
+                self._connection.execute(statement, list(chain.from_iterable(cells[start : start + chunk])))
+                start += chunk
 
     def _count(self, statement: str, arguments: tuple[Any, ...]) -> int:
         encoded = tuple(instant_text(value) if hasattr(value, "utcoffset") else value for value in arguments)
