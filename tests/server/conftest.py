@@ -1,10 +1,11 @@
 """One folder made by ``interop init`` for all tests; each test gets a copy of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.postgres_server import PostgresServer
 from tests.server import machine
 
 
@@ -17,6 +18,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(made: Path, tmp_path: Path) -> Path:
     """A server's interop.toml with a store, a release and an administrator behind it."""
     return machine.copied(made, tmp_path / "server")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    try:
+        server = PostgresServer()
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.remove()
 
 
 @pytest.fixture
