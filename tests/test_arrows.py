@@ -44,7 +44,8 @@ OUTSIDE: Mapping[str, set[str]] = {  # what these units may import from outside:
     "domain": PURE,
     "stages": PURE,
     "pathway": PURE,
-    "wire": PURE | {"base64", "csv", "importlib.resources", "fhir", "pydantic"},  # the tables of standards are package data
+    # the tables of standards are package data; msgspec reads and writes JSON straight into structs, and does nothing else
+    "wire": PURE | {"base64", "csv", "importlib.resources", "fhir", "msgspec", "pydantic"},
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "breakpoint"}
 TIMELESS = {*OUTSIDE, "ports", "conduct"}  # clock, ids and randomness are ports

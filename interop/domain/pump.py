@@ -6,6 +6,8 @@ Empty and ``None`` mean that the pump did not say; nothing here is guessed. Inst
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from fractions import Fraction
+from typing import Final
 
 from interop.domain.channel import ChannelState
 from interop.domain.delivery import Mode, SecondCheck
@@ -13,6 +15,14 @@ from interop.domain.events.nouns import Edit, Override, Setting
 from interop.domain.library import LibraryRef
 from interop.domain.patient import PatientId
 from interop.domain.quantity import Quantity
+
+DECIMALS: Final = 9
+"""As many a value has on the link, at most."""
+
+
+def as_told(amount: Quantity) -> Quantity:
+    """The amount as the link can tell it: to the nearest of nine decimals. The pump says it back so; what it says is compared with this."""
+    return Quantity(Fraction(round(amount.value * 10**DECIMALS), 10**DECIMALS), amount.unit)
 
 
 class Ability(Enum):
@@ -96,7 +106,7 @@ class LogRange:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first word of a connection."""
+    """The first word of a connection. ``protocol`` other than 1 is for a later server."""
 
     pump_id: str
     model: str
@@ -112,6 +122,7 @@ class Hello:
     tombstones: int | None = None
     power: Power | None = None
     battery_percent: int | None = None
+    protocol: int = 1
 
 
 @dataclass(frozen=True, slots=True)
