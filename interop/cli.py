@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--library", default="", metavar="VERSION", help="library version the pump reports (default: the site's)")
     explain.add_argument("--pump-model", default="", metavar="MODEL", help="pump model (default: the first that fits)")
     explain.add_argument("--pump-weight", default="", metavar="WEIGHT", help='weight entered on the pump, such as "80 kg" (default: none)')
+    explain.add_argument(
+        "--running",
+        default="",
+        metavar="RATE",
+        help='what the channel runs of this order before, such as "10 ug/kg/min" or "30 mL/h" (default: half of a changed rate; nothing for a start)',
+    )
     explain.add_argument("--json", action="store_true", help="the same as JSON")
     explain.set_defaults(run=_explain)
 
@@ -291,6 +297,23 @@ def _time_given(text: str) -> "datetime | None":
     return at
 
 
+def _running_given(text: str) -> "Quantity | None":
+    """--running. Raises: _NoAnswer."""
+    from interop.domain.quantity import NotANumber, Quantity
+
+    if not text:
+        return None
+    number, _, unit = text.partition(" ")
+    wrong = _NoAnswer("--running wants a rate or dose rate above zero and its UCUM unit, such as '10 ug/kg/min' or '30 mL/h'", WRONG_USE)
+    try:
+        running = Quantity.of(number, unit.strip())
+    except (NotANumber, KeyError):
+        raise wrong from None
+    if not running.value or not (running.measure.is_flow or running.measure.is_dose_rate):
+        raise wrong
+    return running
+
+
 def _weight_given(text: str) -> "Quantity | None":
     """--pump-weight. Raises: _NoAnswer."""
     from interop.domain.quantity import NotANumber, Quantity
@@ -351,7 +374,9 @@ def _explained(arguments: argparse.Namespace) -> int:
             _say(explain.as_lines([*explain.finding_lines(order.finding), "  NOT OFFERED: 1 reason"]))
         return REFUSED
     today = datetime.now().astimezone().replace(microsecond=0)
-    wishes = supposed.Wishes(at, today, arguments.care_area, arguments.library, arguments.pump_model, weight)
+    wishes = supposed.Wishes(
+        at, today, arguments.care_area, arguments.library, arguments.pump_model, weight, _running_given(arguments.running)
+    )
     try:
         case, now = supposed.suppose(order.request, loaded.release, wishes, order.assumptions)
     except supposed.CannotSuppose as fault:

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from interop.domain.delivery import Mode, Route
 from interop.domain.finding import Code, PivError, Sub
+from interop.domain.quantity import Quantity
 from interop.site.cells import Cells
 from interop.site.fault import Faults
 from interop.site.table import Columns, Row, Table
@@ -42,6 +43,7 @@ COLUMNS = Columns(
         "must_confirm",
         "why",
     ),
+    optional=("control", "runs", "runs_unit", "runs_weight", "runs_weight_unit"),
 )
 """``rate`` to ``surface_unit`` are as a sender would send them, mistakes included; only the expectations are checked for form."""
 
@@ -88,6 +90,9 @@ class OrderSentence:
     rate_ml_per_h: Fraction | None
     must_confirm: bool | None
     why: str
+    changes: bool = False  # sent as XO, a change of what runs
+    runs: Quantity | None = None  # the channel infuses this order at this rate or dose rate; None: it is idle
+    runs_weight: Quantity | None = None  # by which the infusion is dosed; None: by the order's
 
 
 def read_sentences(tables: list[Table], faults: Faults) -> list[tuple[Row, OrderSentence]]:
@@ -124,6 +129,9 @@ def _sentence(row: Row, faults: Faults) -> OrderSentence | None:
         _blank(cells, ("expected_entry", "expected_mL_h", "must_confirm"), "the order is refused")
         cells.text("expected_codes")
     must_confirm = cells.yes("must_confirm") if "must_confirm" in row else None
+    if row["control"] not in ("", "RE", "XO"):
+        cells.error("control", f"control {row['control']!r} is none of RE, XO", "write one of these; blank is RE")
+    runs, runs_weight = _runs(cells)
     if mode is None or route is None or not cells.sound:
         return None
     return OrderSentence(
@@ -158,7 +166,29 @@ def _sentence(row: Row, faults: Faults) -> OrderSentence | None:
         rate_ml_per_h=rate,
         must_confirm=must_confirm,
         why=row["why"],
+        changes=row["control"] == "XO",
+        runs=runs,
+        runs_weight=runs_weight,
     )
+
+
+def _runs(cells: Cells) -> tuple[Quantity | None, Quantity | None]:
+    """What the channel runs before, and by which weight; each with its unit."""
+    row = cells.row
+    for column in ("runs", "runs_weight"):
+        if (column in row) != (f"{column}_unit" in row):
+            cells.error(column, f"{column} and {column}_unit go together", "write both, or neither")
+    if "runs_weight" in row and "runs" not in row:
+        cells.error("runs_weight", "runs_weight is filled, but nothing runs", "write runs and its unit, or leave it blank")
+    runs = cells.quantity("runs", cells.unit("runs_unit"))
+    weight = cells.quantity("runs_weight", cells.unit("runs_weight_unit"))
+    if runs is not None and not (runs.measure.is_flow or runs.measure.is_dose_rate):
+        cells.error(
+            "runs_unit", f"{runs.unit} is not a unit of a rate or dose rate", "write what the pump shows, such as ug/kg/min or mL/h"
+        )
+    if weight is not None and weight.unit not in ("kg", "g"):
+        cells.error("runs_weight_unit", f"{weight.unit} is not a unit of body weight", "write kg or g")
+    return runs, weight
 
 
 def _codes(cells: Cells) -> tuple[Code, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from interop.domain.finding import Finding, Severity
 from interop.domain.order import Reading
 from interop.domain.plan import Offer, Plan
-from interop.domain.program import Program, Rounded
+from interop.domain.program import Changes, Program, Rounded
 from interop.domain.quantity import Quantity, show
 from interop.domain.release import Release
 from interop.domain.request import CodeAsSent
@@ -120,16 +120,22 @@ def _action(finding: Finding) -> str:
 def _offer(offer: Offer) -> Iterator[str]:
     program = offer.program
     entry = program.entry
-    yield f"  OFFERED on {offer.pump_id}{f' channel {offer.channel_id}' if offer.channel_id else ''}, to be confirmed and started there"
+    changes = program.changes
+    what = "to be confirmed and started there" if changes is None else "to be confirmed there; until then the infusion goes on as it is"
+    yield f"  OFFERED on {offer.pump_id}{f' channel {offer.channel_id}' if offer.channel_id else ''}, {what}"
     rows = [
         ("patient", str(offer.patient)),
         ("order", offer.placer_order_number),
         ("drug", entry.title),
         ("concentration", str(program.concentration) if program.concentration is not None else "plain fluid"),
-        ("dose rate", _rounded(program.dose_rate) if program.dose_rate is not None else ""),
+        ("changes infusion", changes.infusion_id if changes is not None else ""),
+        ("dose rate", _beside(changes.dose_rate if changes is not None else None, program.dose_rate)),
         ("dose", _rounded(program.dose) if program.dose is not None else ""),
-        ("rate", _rounded(program.rate)),
-        ("volume to be infused", _rounded(program.vtbi) if program.vtbi is not None else "not set"),
+        ("rate", _beside(changes.rate if changes is not None else None, program.rate)),
+        (
+            "volume to be infused",
+            _rounded(program.vtbi) if program.vtbi is not None else "not set" if changes is None else "stays as it is",
+        ),
         ("duration", f"{show(program.duration.value, 1)} {program.duration.unit}" if program.duration is not None else ""),
         ("weight", f"{program.weight} (from the {program.weight_source})" if program.weight is not None else ""),
         ("care area", entry.care_area),
@@ -148,6 +154,13 @@ def _offer(offer: Offer) -> Iterator[str]:
 
 def _rounded(rounded: Rounded) -> str:
     return str(rounded.set) if rounded.set.value == rounded.asked.value else f"{rounded.set} (ordered: {rounded.asked})"
+
+
+def _beside(old: Quantity | None, new: Rounded | None) -> str:
+    """``10 ug/kg/min now → 12.5 ug/kg/min`` (SR-37)."""
+    if new is None:
+        return ""
+    return _rounded(new) if old is None else f"{old} now → {_rounded(new)}"
 
 
 def json_text(told: Mapping[str, Any]) -> str:
@@ -234,7 +247,15 @@ def _program_as_json(program: Program) -> dict[str, Any]:
         "body_surface_area": _quantity(program.body_surface_area),
         "total_dose": _quantity(program.total_dose),
         "second_check": program.second_check.value,
+        "changes": _changes_as_json(program.changes),
     }
+
+
+def _changes_as_json(changes: Changes | None) -> dict[str, Any] | None:
+    """The infusion that a titration changes, and what it is set to now."""
+    if changes is None:
+        return None
+    return {"infusion": changes.infusion_id, "rate": _quantity(changes.rate), "dose_rate": _quantity(changes.dose_rate)}
 
 
 def _rounded_as_json(rounded: Rounded | None) -> dict[str, Any] | None:

@@ -26,8 +26,11 @@ from interop.domain.request import (
     VerificationAsSent,
     VerificationPolicy,
 )
+from interop.domain.sender import Orc2Is
 from interop.pathway import plan
 from interop.site.sentences import OrderSentence
+from interop.stages.normalise import normalise
+from interop.workbench.running import infusing, run_before
 
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)  # any instant: a sentence is not about time
 PATIENT = PatientId("SENTENCE", "(sentence)")
@@ -57,10 +60,10 @@ def differences(release: Release, sentences: tuple[OrderSentence, ...]) -> tuple
 
 
 def planned(release: Release, sentence: OrderSentence) -> Plan:
-    """The sentence as a PCD-03 order of a verified sender, on an idle channel of its pump model, with the release's own library."""
-    senders = (
-        {"(sentence)": replace(next(iter(release.senders.values())), zone="", shared_identities=frozenset())} if release.senders else {}
-    )
+    """The sentence as a PCD-03 order of a verified sender, on a channel of its pump model that is idle or runs what it says, with the release's library."""
+    any_sender = next(iter(release.senders.values()), None)
+    plain = replace(any_sender, zone="", shared_identities=frozenset(), orc2_is=Orc2Is.ORDER) if any_sender is not None else None
+    senders = {"(sentence)": plain} if plain is not None else {}
     channel = Channel(
         pump_id=PUMP,
         channel_id=CHANNEL,
@@ -74,7 +77,11 @@ def planned(release: Release, sentence: OrderSentence) -> Plan:
         is_epidural=sentence.route is Route.EPIDURAL,
     )
     case = Case(replace(release, senders=senders), channel, Association(PATIENT, ORDER, PUMP, CHANNEL, AT, system_group="(sentence)"))
-    return plan(_request(sentence), case, AT)
+    request = _request(sentence)
+    if sentence.runs is not None:
+        running = run_before(normalise(request, case.release), case, sentence.runs, sentence.runs_weight)
+        case = replace(case, channel=infusing(channel, running))
+    return plan(request, case, AT)
 
 
 def difference(sentence: OrderSentence, came: Plan) -> str:
@@ -124,8 +131,8 @@ def _request(sentence: OrderSentence) -> OrderRequest:
         message_kind="RGV^O15",
         message_id=AsSent(sentence.id, "id"),
         sent_at=AsSent(stamp, "id"),
-        purpose=Purpose.START,
-        order_control=AsSent("RE", "id"),
+        purpose=Purpose.CHANGE if sentence.changes else Purpose.START,
+        order_control=AsSent("XO" if sentence.changes else "RE", "control" if sentence.changes else "id"),
         placer_order_number=IdentifierAsSent(AsSent(ORDER, "id")),
         requested_at=AsSent(stamp, "id"),
         requested_by=AsSent("(sentence)", "id"),

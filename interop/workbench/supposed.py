@@ -1,4 +1,6 @@
-"""A case that is supposed, for orders that no real pump stands behind: a matching, idle channel, associated by a scan just made (D-29).
+"""A case that is supposed, for orders that no real pump stands behind: a matching channel, associated by a scan just made (D-29).
+
+The channel is idle; for a change of rate it infuses this very order.
 
 Everything that is supposed is said aloud in the case's assumptions.
 """
@@ -7,16 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from interop.domain.case import Association, BedsideScan, Case
-from interop.domain.channel import Channel, ChannelState
+from interop.domain.channel import Channel, ChannelState, Running
 from interop.domain.delivery import Mode, Route
 from interop.domain.library import LibraryEntry, LibraryRef
-from interop.domain.order import Order
+from interop.domain.order import ByDoseRate, ByRate, Order
 from interop.domain.patient import PatientId
 from interop.domain.quantity import Quantity
 from interop.domain.release import LocationRule, PumpModel, Release
 from interop.domain.request import OrderRequest
 from interop.stages.map_to_library import map_to_library
 from interop.stages.normalise import normalise
+from interop.workbench.running import infusing, run_before
 
 SCANNED_BEFORE = timedelta(seconds=10)
 
@@ -35,6 +38,7 @@ class Wishes:
     library: str = ""
     pump_model: str = ""
     pump_weight: Quantity | None = None
+    running: Quantity | None = None  # what the channel runs before the order: this order, at this rate or dose rate
 
 
 def suppose(request: OrderRequest, release: Release, wishes: Wishes, said_before: tuple[str, ...] = ()) -> tuple[Case, datetime]:
@@ -56,10 +60,14 @@ def suppose(request: OrderRequest, release: Release, wishes: Wishes, said_before
     entry = map_to_library(order, _case(order, release, channel, now, ())).entry
     if entry is not None and entry.route is Route.EPIDURAL:
         said.append("the channel is an epidural one")
-    if order.pump_id:
-        said.append(f"{channel.name} is an idle {mode.value} channel of a {model.title}, set to {care_area}, its report and clock good")
-    else:
-        said.append(f"an idle {mode.value} channel of a {model.title}, set to {care_area}, its report and clock good")
+    changes = order.is_titration or wishes.running is not None
+    if changes:
+        channel = infusing(channel, _running(order, _case(order, release, channel, now, ()), wishes))
+    which = f"{channel.name} is an" if order.pump_id else "an"
+    does = "infusing" if changes else "idle"
+    said.append(f"{which} {does} {mode.value} channel of a {model.title}, set to {care_area}, its report and clock good")
+    if changes:
+        said.append(_what_runs(channel.running, wishes))
     said.append(f"the pump has library {channel.library}" if channel.library is not None else "the pump's library is unknown")
     if wishes.pump_weight is None:
         said.append("no weight is entered on the pump")
@@ -70,6 +78,29 @@ def suppose(request: OrderRequest, release: Release, wishes: Wishes, said_before
     else:
         said.append("the order was scanned at the bedside 10 s before, by a clinician of their own identity")
     return _case(order, release, channel, now, tuple(said)), now
+
+
+def _running(order: Order, idle: Case, wishes: Wishes) -> Running | None:
+    """This order at the rate that was given; else at half of the new one, as no message says the old one."""
+    match order.gives:
+        case ByRate(rate=given) | ByDoseRate(dose_rate=given):
+            at = wishes.running or Quantity(given.quantity.value / 2, given.quantity.unit)
+            return run_before(order, idle, at, wishes.pump_weight)
+        case _:
+            return None
+
+
+def _what_runs(running: Running | None, wishes: Wishes) -> str:
+    if running is None:
+        return (
+            "what it infuses is not known, as this order at another rate cannot be worked out (without a weight, --pump-weight gives one)"
+        )
+    doses = f"{running.dose_rate}, " if running.dose_rate is not None else ""
+    by = f", dosed by {running.dosing_weight}" if running.dosing_weight is not None else ""
+    chosen = (
+        "" if wishes.running is not None else "; half of the new rate, as the message does not say the old one (--running gives another)"
+    )
+    return f"it infuses this order: {running.drug} at {doses}{running.rate}{by}{chosen}"
 
 
 def _at(order: Order, request: OrderRequest, wishes: Wishes, said: list[str]) -> datetime:

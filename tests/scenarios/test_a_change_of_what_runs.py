@@ -1,6 +1,7 @@
 """A nurse changes the rate of what runs: titration by PCD-03 XO and by a changed FHIR order (SR-37, D-17, D-18, D-20, D-29)."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -14,6 +15,7 @@ from interop.domain.quantity import Quantity
 from interop.domain.request import AsSent, CodeAsSent, IdentifierAsSent, ParameterAsSent
 from interop.domain.sender import Orc2Is
 from interop.stages.checks import CHECKS
+from interop.stages.rounding import round_to_step
 from interop.wire.fhir.json import Number
 from tests.wards.resources import EHR, a_dopamine_request, changed, quantity, requested
 from tests.wards.ward import (
@@ -371,12 +373,13 @@ def test_sr_30_d_15_a_change_that_rounding_would_distort_is_refused():
         ("10", "1", "a tenth of the running 10 ug/kg/min"),
         ("0.2", "20", "100 times the running 0.2 ug/kg/min"),
         ("1.2", "12.1", "10 times"),
+        ("1.25", "12.5", "10 times"),  # 3.75 mL/h, which the pump rounds to 3.7: 1.2333 ug/kg/min
+        ("12.5", "1.25", "a tenth of"),
     ],
 )
 def test_d_18_ten_or_a_hundred_times_what_runs_is_said_in_words_inside_the_limits_too(runs, to, words):
-    run = {"dose_rate": Quantity.of(runs, "ug/kg/min"), "rate": Quantity.of(runs, "ug/kg/min").to("ug/kg/min")}
-    run["rate"] = Quantity(run["dose_rate"].value * 3, "mL/h")
-    plan = planned(a_change(rate=to), a_running_case(**run))
+    rate = round_to_step(Fraction(runs) * 3, Fraction(1, 10))
+    plan = planned(a_change(rate=to), a_running_case(rate=Quantity(rate, "mL/h"), dose_rate=Quantity(rate / 3, "ug/kg/min")))
     slips = [caution for caution in plan.offer.cautions if "possible decimal slip" in caution.sentence]
     assert len(slips) == 1
     assert words in slips[0].sentence

@@ -210,6 +210,13 @@ def test_d_28_a_fhir_path_outside_the_grammar_is_told(site, path):
         ("answer_within_s = 30", "answer_within_s = 0", "answer_within_s is zero"),
         ("max_parameters = 64", "max_parameters = 6.5", "max_parameters is not a whole number"),
         ('application_ack = "on_screen"', 'application_ack = "later"', "'later' is none of on_screen, on_decision"),
+        ('orc2_is = "order"', "", "orc2_is is missing"),
+        ('orc2_is = "order"', 'orc2_is = "anything"', "'anything' is none of order, administration"),
+        (
+            "[places.therapy]",
+            '[places.running_order]\npath = "ZRX-3"\n\n[places.therapy]',
+            "running_order has no effect where ORC-2 is the order's number",
+        ),
         ("max_parameters = 64", "max_parameters = 64\nunit_text = true", "unit_text has no effect in a profile of format hl7v2"),
         ("max_parameters = 64", 'max_parameters = 64\nzone = "CST"', "zone 'CST' is not an offset"),
         ("max_parameters = 64", "max_parameters = 64\nmax_params = 64", "unknown key max_params"),
@@ -226,6 +233,17 @@ def test_d_28_the_grammar_of_a_sender_is_closed(site, old, new, said):
     fault = site.the_error()
     assert fault.file == PCD03
     assert fault.what == said
+
+
+def test_d_20_an_administration_s_number_needs_a_place_for_its_order_and_no_constant(site):
+    site.edit(PCD03, 'orc2_is = "order"', 'orc2_is = "administration"')
+    (warned,) = site.new_faults()
+    assert not warned.is_error
+    assert "every change of what runs will be refused" in warned.what
+    site.edit(PCD03, "[places.therapy]", '[places.running_order]\npath = "ZRX-3"\n\n[places.therapy]')
+    assert site.new_faults() == []
+    site.edit(PCD03, 'path = "ZRX-3"', 'constant = "ORD-1"')
+    assert "every change would be one of the same order" in site.the_error().what
 
 
 def test_d_14_a_field_of_verification_has_its_place_and_its_values(site):
@@ -282,6 +300,32 @@ def test_sr_55_an_order_sentence_is_well_formed(site, column, value, said):
     assert fault.severity is Severity.ERROR
     if column != "id":  # told at the second of the two
         assert where(fault) == place
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("control", "CH", "control 'CH' is none of RE, XO"),
+        ("runs", "ten", "runs 'ten' is not a plain decimal"),
+        ("runs", "", "runs and runs_unit go together"),
+        ("runs_unit", "", "runs and runs_unit go together"),
+        ("runs_unit", "mcg/kg/min", "runs_unit 'mcg/kg/min' is not in the closed table of UCUM units"),
+        ("runs_unit", "mg", "mg is not a unit of a rate or dose rate"),
+        ("runs_weight", "", "runs_weight and runs_weight_unit go together"),
+        ("runs_weight_unit", "mL", "mL is not a unit of body weight"),
+    ],
+)
+def test_sr_55_what_a_sentence_s_channel_runs_is_well_formed(site, column, value, said):
+    place = site.cell("orders/titration.csv", "T-02", column, value)
+    fault = next(fault for fault in site.new_faults() if fault.what == said)
+    assert fault.severity is Severity.ERROR
+    assert where(fault)[0] == place[0]
+
+
+def test_sr_55_a_sentence_s_weight_belongs_to_something_that_runs(site):
+    for column in ("runs", "runs_unit"):
+        site.cell("orders/titration.csv", "T-02", column, "")
+    assert site.the_error().what == "runs_weight is filled, but nothing runs"
 
 
 @pytest.mark.parametrize("code", ["9999", "9010.nothing", "therapy"])

@@ -44,6 +44,7 @@ def test_every_kind_of_order_has_its_message_and_every_message_its_table():
         "pca",
         "piggyback",
         "rate-change",
+        "rate-change-fluid",
         "syringe",
     ]
     assert sorted(path.stem for path in GOLDEN.glob("*.csv")) == NAMES

@@ -16,7 +16,7 @@ from interop.wire.fhir.json import write
 from interop.workbench.explain import finding_as_json, finding_lines
 from interop.workbench.reading import ReadOrder, read_order
 from interop.workbench.supposed import Wishes, suppose
-from tests.wards.messages import a_dopamine_rgv, a_piggyback_rgv, a_syringe_rgv
+from tests.wards.messages import a_dopamine_rgv, a_piggyback_rgv, a_syringe_rgv, a_titration_rgv
 from tests.wards.resources import a_dopamine_request
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,7 +196,67 @@ def test_d_29_each_option_is_taken_and_what_is_supposed_is_said(explained):
     assert "the pump is set to ICU" in explained(order)[1]
 
 
+CHANGE = GOLDEN.parent / "rate-change.hl7"
+FLUID_CHANGE = GOLDEN.parent / "rate-change-fluid.hl7"
+
+
+def test_d_29_sr_37_a_change_of_rate_is_explained_on_a_channel_that_is_said_to_run_it(explained):
+    code, out, _ = explained(CHANGE.read_bytes(), "--running", "10 ug/kg/min")
+    assert code == 0
+    assert "it infuses this order: dopamine at 10 ug/kg/min, 30 mL/h, dosed by 80 kg" in out
+    assert "  dose rate: 10 ug/kg/min now → 12.5 ug/kg/min, 25 % more\n  rate: 30 mL/h now → 37.5 mL/h, 25 % more\n" in out
+    assert "to be confirmed there; until then the infusion goes on as it is" in out
+    assert "    dose rate             10 ug/kg/min now → 12.5 ug/kg/min\n" in out
+    assert "    volume to be infused  stays as it is\n" in out
+
+
+def test_d_29_what_a_change_changes_is_supposed_aloud_where_nobody_says_it(explained):
+    for data in (CHANGE.read_bytes(), FLUID_CHANGE.read_bytes(), a_titration_rgv()):
+        code, out, _ = explained(data)
+        assert code == 0
+        assert "half of the new rate, as the message does not say the old one (--running gives another)" in out
+    _, out, _ = explained(FLUID_CHANGE.read_bytes())
+    assert "rate: 40 mL/h now → 80 mL/h, 100 % more" in out
+
+
+def test_d_17_d_29_the_weight_of_the_pump_is_the_one_that_the_running_infusion_is_dosed_by(explained):
+    code, out, _ = explained(CHANGE.read_bytes(), "--running", "10 ug/kg/min", "--pump-weight", "82 kg")
+    assert code == 0
+    assert "dosed by 82 kg" in out
+    assert "9011" in explained(CHANGE.read_bytes(), "--running", "10 ug/kg/min", "--pump-weight", "90 kg")[1]
+    code, out, _ = explained(a_titration_rgv(weight=""))
+    assert code == 3
+    assert "--pump-weight gives one" in out
+    assert explained(a_titration_rgv(weight=""), "--pump-weight", "80 kg")[0] == 0
+
+
+def test_d_18_a_slip_of_a_change_is_explained(explained):
+    assert "possible decimal slip" in explained(CHANGE.read_bytes(), "--running", "1.25 ug/kg/min")[1]
+    assert "9016.unchanged" in explained(CHANGE.read_bytes(), "--running", "12.5 ug/kg/min")[1]
+    assert "9040" not in explained(CHANGE.read_bytes(), "--running", "30 mL/h")[1]
+
+
+def test_a_start_on_a_channel_that_is_said_to_run_it_is_refused_and_a_fhir_order_there_is_a_change(explained):
+    assert "9002" in explained(a_dopamine_rgv(), "--running", "5 ug/kg/min")[1]
+    order = json.dumps(json.loads(write(a_dopamine_request(dose_rate="12.5")))).encode()
+    code, out, _ = explained(order, "--running", "10 ug/kg/min")
+    assert (code, "kind of order: titration" in out) == (0, True)
+    assert "kind of order: continuous, by dose rate" in explained(order)[1]
+
+
+def test_sr_37_the_old_values_are_told_to_programs_too(explained):
+    _, out, _ = explained(CHANGE.read_bytes(), "--running", "10 ug/kg/min", "--json")
+    program = json.loads(out)["offer"]["program"]
+    assert program["changes"]["rate"] == {"text": "30 mL/h", "value": "30", "unit": "mL/h"}
+    assert program["changes"]["dose_rate"]["value"] == "10"
+    assert json.loads(explained(a_dopamine_rgv(), "--json")[1])["offer"]["program"]["changes"] is None
+
+
 WRONG_USE = [
+    (("--running", "10"), "--running"),
+    (("--running", "0 mL/h"), "--running"),
+    (("--running", "10 mg"), "--running"),
+    (("--running", "ten ug/kg/min"), "--running"),
     (("--at", "yesterday"), "--at"),
     (("--at", "2026-03-02T08:00:00"), "offset"),
     (("--pump-weight", "80"), "--pump-weight"),
@@ -329,7 +389,7 @@ def test_mappings_check_ends_with_zero_for_the_demo_site_and_three_for_a_broken_
     import shutil
 
     assert main(["mappings", "check"]) == 0
-    assert "120 of 120 order sentences as written" in capsys.readouterr().out
+    assert "133 of 133 order sentences as written" in capsys.readouterr().out
     broken = tmp_path / "site"
     shutil.copytree(demo_site(), broken)
     table = broken / "drug_library" / "icu.csv"
