@@ -11,12 +11,16 @@ import pytest
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
 
+
+def has_node_clients() -> bool:
+    """Whether Node.js and the packages of package.json are here."""
+    return NODE is not None and (HERE / ".npm/node_modules/simple-hl7").is_dir()
+
+
 needs_node = pytest.mark.skipif(NODE is None, reason="Node.js is not on this machine")
 needs_node_clients = [
     needs_node,
-    pytest.mark.skipif(
-        not (HERE / ".npm/node_modules/simple-hl7").is_dir(), reason="the packages of tests/clients/package.json are not installed"
-    ),
+    pytest.mark.skipif(not has_node_clients(), reason="the packages of tests/clients/package.json are not installed"),
 ]
 
 

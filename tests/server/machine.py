@@ -53,6 +53,7 @@ class Running:
     """A server process. ``said`` is its standard output, line by line, ``logged`` its standard error."""
 
     process: "subprocess.Popen[str]"
+    config: Path
     said: list[str] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
     readers: list[threading.Thread] = field(default_factory=list)
@@ -120,7 +121,7 @@ def start(config: Path, environment: dict[str, str] | None = None, before: Seque
         text=True,
         env=_environment(environment),
     )
-    running = Running(process)
+    running = Running(process, config)
 
     def read(stream: Iterator[str], into: list[str]) -> None:
         for line in stream:
@@ -145,8 +146,13 @@ def serving(config: Path, environment: dict[str, str] | None = None) -> Iterator
         running.stop()
 
 
-def with_listener(config: Path, port: int, *, name: str = "ehr1", sender: str = "pcd03-demo", more: str = "") -> None:
-    """The EHR's listener for RRG at ``port`` of this machine, told over mutual TLS."""
+def with_listener(config: Path, port: int, *, name: str = "ehr1", sender: str = "pcd03-demo", more: str = "", tls: bool = True) -> None:
+    """The EHR's listener for RRG at ``port`` of this machine, told over mutual TLS unless it is a demonstration in clear text."""
+    files = """
+ca_file = "certificates/ca.pem"
+certificate_file = "certificates/interop-send.pem"
+key_file = "certificates/interop-send.key"
+"""
     config.write_text(
         config.read_text(encoding="utf-8")
         + f"""
@@ -154,9 +160,7 @@ def with_listener(config: Path, port: int, *, name: str = "ehr1", sender: str = 
 sender = "{sender}"
 host = "127.0.0.1"
 port = {port}
-ca_file = "certificates/ca.pem"
-certificate_file = "certificates/interop-send.pem"
-key_file = "certificates/interop-send.key"
+{files if tls else "tls = false"}
 {more}
 """,
         encoding="utf-8",
