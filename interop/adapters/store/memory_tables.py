@@ -122,7 +122,7 @@ class MemoryTables:
         heads = self._oldest(rows.JOURNAL_HEADS, old.heads, limit)
         went += self.delete(rows.JOURNAL_HEADS, [key for key in heads if key[0] not in bodies])
         went += self.delete(rows.MESSAGE_KEYS, self._oldest(rows.MESSAGE_KEYS, old.message_keys, limit))
-        effects = sorted(self.all(rows.EFFECT_KEYS), key=lambda row: row.at)[:limit]
+        effects = sorted(self.all(rows.EFFECT_KEYS), key=lambda row: (row.at, row.key))[:limit]
         went += self.delete(rows.EFFECT_KEYS, [(row.key,) for row in effects if old.effect_keys is not None and row.at < old.effect_keys])
         settled = self._oldest(rows.OUTGOING_SETTLED, old.settled_messages, limit)
         self.delete(rows.OUTGOING, settled)

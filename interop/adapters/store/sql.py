@@ -21,7 +21,11 @@ def _on_conflict(table: Table) -> str:
     return f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in rest)}"
 
 
-CHUNKS = (64, 8, 1)  # how many keys one SQLite statement asks for, or rows it writes: few different statements, few hand-overs of the interpreter's lock
+CHUNKS = (
+    64,
+    8,
+    1,
+)  # how many keys one SQLite statement asks for, or rows it writes: few different statements, few hand-overs of the interpreter's lock
 
 
 @cache
@@ -98,7 +102,7 @@ PRUNE_HEADS = """DELETE FROM journal_heads WHERE entry IN
     AND NOT EXISTS (SELECT 1 FROM journal_bodies b WHERE b.entry = journal_heads.entry)"""
 PRUNE_MESSAGE_KEYS = """DELETE FROM message_keys WHERE entry IN
     (SELECT entry FROM (SELECT entry, at FROM message_keys ORDER BY entry LIMIT $2) AS oldest WHERE at < $1)"""
-PRUNE_EFFECT_KEYS = "DELETE FROM effect_keys WHERE key IN (SELECT key FROM effect_keys WHERE at < $1 ORDER BY at LIMIT $2)"
+PRUNE_EFFECT_KEYS = "DELETE FROM effect_keys WHERE key IN (SELECT key FROM effect_keys WHERE at < $1 ORDER BY at, key LIMIT $2)"
 PRUNE_SETTLED = """DELETE FROM outgoing WHERE seq IN
     (SELECT seq FROM (SELECT seq, at FROM outgoing_settled ORDER BY seq LIMIT $2) AS oldest WHERE at < $1)"""
 PRUNE_SETTLED_STATE = """DELETE FROM outgoing_settled WHERE seq IN (SELECT seq FROM outgoing_settled ORDER BY seq LIMIT $1)
