@@ -103,6 +103,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (S.ALARM_STOPPED, E.RESUME_KVO): S.KVO,
         **{(state, E.CLEAR): S.IDLE for state in STANDING},  # what delivers is paused first
         **{(state, E.NEW_PATIENT): S.IDLE for state in (S.IDLE, *UNSTARTED, *STANDING)},  # SEC-29
+        (S.FAULT, E.NEW_PATIENT): S.FAULT,  # cleared all the same, and still latched
         **{(state, E.FAULT): S.FAULT for state in ON},  # SR-93: latched
         **{(state, E.POWER_OFF): S.OFF for state in ON},
     }
