@@ -39,7 +39,7 @@ def left_over(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_the_story_is_played_and_proven_and_nothing_of_it_is_left_running(tmp_path: Path):
+def test_sec_31_the_story_is_proven_nothing_of_it_is_left_running_and_its_secrets_are_its_owners(tmp_path: Path):
     folder = tmp_path / "demo"
     told = subprocess.run(
         command("--once", "--dir", folder), capture_output=True, text=True, timeout=ENDS_WITHIN_S, env=environment(), check=False
@@ -52,15 +52,9 @@ def test_the_story_is_played_and_proven_and_nothing_of_it_is_left_running(tmp_pa
     assert list(left_over(folder)) == []
     logs = {path.name for path in (folder / "logs").iterdir()}
     assert {"server.log", "ehr.log", "init.log"} <= logs
-
-
-@pytest.mark.slow
-def test_sec_31_what_is_secret_of_a_run_is_its_owners_alone(tmp_path: Path):
-    folder = tmp_path / "demo"
-    subprocess.run(command("--once", "--dir", folder), capture_output=True, timeout=ENDS_WITHIN_S, env=environment(), check=True)
-    secrets = [*(folder / "secrets").iterdir(), folder / "ehr" / "key", folder / "ehr" / "journal.jsonl"]
+    secrets = [*(folder / "secrets").iterdir(), folder / "ehr" / "key", folder / "ehr" / "journal.jsonl", folder]
+    assert len(secrets) > 4
     assert [path.name for path in secrets if path.stat().st_mode & 0o077] == []
-    assert folder.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.slow
@@ -91,6 +85,24 @@ def test_a_port_that_somebody_else_took_is_told_in_one_sentence(
     (told,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(rf"interop: the server ended with exit code 1: .*{port}.* \(its log: .*server\.log\)", told)
     assert list(left_over(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_without_once_it_stays_open_with_its_addresses_until_ctrl_c_and_its_folder_is_gone_then(tmp_path: Path):
+    where = {**environment(), "TMPDIR": str(tmp_path)}
+    running = subprocess.Popen(command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=where)
+    assert running.stdout is not None
+    told = []
+    for line in running.stdout:
+        told.append(line)
+        if "stays open" in line:
+            break
+    for address in ("pages   https://127.0.0.1:", "log-in  nurse / ", "EHR     http://127.0.0.1:", "FHIR    https://127.0.0.1:"):
+        assert any(line.startswith(address) for line in told), address
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=ENDS_WITHIN_S)
+    assert (running.returncode, errors) == (0, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path):
