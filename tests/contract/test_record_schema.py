@@ -1,6 +1,7 @@
 """The schema: declared once, migrated to, spoken by the drivers, checked without Alembic; and a record of long ago still reads."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,6 +75,24 @@ async def test_a_migrated_sqlite_file_is_what_the_tables_declare(sqlite: SqliteP
         connection.exec_driver_sql("ALTER TABLE streams ADD COLUMN stray TEXT")
         assert len(differences(connection)) == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize("field", ["patient", "actor", "pump"])
+async def test_sec_36_the_audit_of_one_patient_user_or_pump_is_found_by_its_index(sqlite: SqlitePlace, field: str) -> None:
+    record = await sqlite.open()
+    asked: list[str] = []
+    ask = record._ask
+
+    async def listen(statement: str, *rest: Any) -> Any:
+        asked.append(statement)
+        return await ask(statement, *rest)
+
+    record._ask = listen
+    await record.audit_search(AuditQuery(**{field: "x"}))
+    with sqlite3.connect(sqlite.path) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {asked[0].replace('$', '?')}", (200, "x")).fetchall()
+    assert f"USING INDEX audit_{field} " in str(plan)
+    await record.close()
 
 
 async def test_a_migrated_postgresql_is_what_the_tables_declare(postgres: PostgresPlace) -> None:

@@ -152,9 +152,9 @@ class SqlReads(ABC):
 
     async def audit_search(self, query: AuditQuery, limit: int = 200) -> tuple[RecordedAudit, ...]:
         narrow: list[tuple[str, Any]] = [
-            ("patient = ", query.patient),
+            ("patient <> '' AND patient = ", query.patient),  # as the index is over rows that have one
             ("actor = ", query.actor),
-            ("pump = ", query.pump),
+            ("pump <> '' AND pump = ", query.pump),
             ("at >= ", query.since),
             ("at < ", query.until),
         ]

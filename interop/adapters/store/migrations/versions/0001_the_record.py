@@ -93,6 +93,8 @@ INDEXES = (
     ("activations_library", "activations", ("library_hash", "seq")),
 )
 
+WHERE_GIVEN = ("audit_patient", "audit_pump")  # over the rows whose first column is not empty
+
 APPEND_ONLY = ("events", "audit", "releases", "activations")  # neither changed nor deleted (SEC-27, SEC-35)
 BYTE_EQUAL = ("journal_heads", "journal_bodies", "message_keys", "outgoing", "outgoing_settled")  # not changed; retention may delete
 
@@ -111,7 +113,8 @@ def upgrade() -> None:
             name, *(_column(column, key) for column in columns.split()), *unique, sqlite_strict=True, sqlite_with_rowid=not small
         )
     for index, table, among in INDEXES:
-        op.create_index(index, table, list(among))
+        given = sa.text(f"{among[0]} <> ''") if index in WHERE_GIVEN else None
+        op.create_index(index, table, list(among), sqlite_where=given, postgresql_where=given)
     if sqlite:
         _sqlite()
     else:
