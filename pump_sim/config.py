@@ -16,4 +16,5 @@ class Config:
     faults: bool = False
     speed: str = "1"
     tombstones: int = 10_000
+    refuses: bool = False  # every offer, as if the channel were busy: a fault
     sets_loaded: bool = True  # the demo's ward has them ready

@@ -107,6 +107,19 @@ class Pump:
             stone = restored(Tombstone, row)
             self._m.tombstones[stone.offer_id] = stone
 
+    def lose_log(self) -> None:
+        """The log is lost, and what was not acknowledged with it: another one begins at 1 with ``PowerOn`` (a fault)."""
+        self._m.log = PumpLog()
+
+    def after_power_loss(self) -> "Pump":
+        """The same pump as it comes back when power went without a word after the last input: press ``PowerOn``. For a ward without disks."""
+        m = self._m
+        pump = Pump(m.config, m.library, problem=m.library_problem)
+        pump.delivery = self.delivery
+        stones = [stored(stone) for stone in m.tombstones.values()]
+        pump.remember(self.kept(), m.log.after(0), m.log.first - 1, stones)
+        return pump
+
     # ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def handle(self, what: Input, now: Now) -> Output:

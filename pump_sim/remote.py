@@ -140,6 +140,8 @@ def _as_it_would_run(programme: Programme, run: Run) -> None:
 
 def _against(m: Machine, channel: Channel, offer: Offer, programme: Programme) -> Iterator[Reason]:
     """Every reason of the pump's own (SR-65)."""
+    if m.config.refuses:
+        yield Reason("9017", "The channel takes no program now")
     try:
         yield from _occupied(m, channel, offer, programme)
     except OtherMeasure as error:
