@@ -320,10 +320,17 @@ def test_sr_35_d_17_an_order_weight_over_five_percent_away_from_the_running_one_
     assert codes_of(planned(a_change(weight=weight), a_running_case())) == codes
 
 
-def test_d_17_a_change_needs_no_weight_of_its_own_and_no_new_one_of_the_pump():
-    plan = planned(a_change(weight=""), a_running_case(weight=Quantity.of("70", "kg")))
+def test_d_17_a_change_needs_no_weight_of_its_own():
+    plan = planned(a_change(weight=""), a_running_case())
     assert (codes_of(plan), str(plan.offer.program.weight)) == (set(), "80 kg")
     assert not any("weight" in caution.sentence for caution in plan.offer.cautions)  # its age was settled at the start
+
+
+def test_d_17_a_weight_that_was_entered_on_the_pump_since_is_shown_and_not_used():
+    for weight in ("", "80"):
+        plan = planned(a_change(weight=weight), a_running_case(weight=Quantity.of("70", "kg")))
+        assert (codes_of(plan), str(plan.offer.program.weight)) == (set(), "80 kg")
+        assert [caution.field for caution in plan.offer.cautions if "70 kg" in caution.sentence] == ["pump weight"]
 
 
 def test_sr_33_a_weight_that_the_pump_does_not_say_is_not_taken_from_the_order():
@@ -334,6 +341,21 @@ def test_sr_33_a_weight_that_the_pump_does_not_say_is_not_taken_from_the_order()
 
 def test_sr_34_a_running_weight_that_is_not_plausible_takes_no_change():
     assert codes_of(planned(a_change(weight=""), a_running_case(dosing_weight=Quantity.of("370", "kg")))) == {"9005"}
+    assert codes_of(planned(a_change(weight="295"), a_running_case(dosing_weight=Quantity.of("301", "kg")))) == {"9005"}
+
+
+def test_d_13_a_second_check_locks_the_change_and_says_so():
+    heparin = {"code": "LOC-01701", "unit": "[iU]/kg/h", "strength": "25000", "strength_unit": "[iU]"}
+    runs = {
+        "entry_key": "DL-025",
+        "drug": "heparin",
+        "concentration": Quantity.of("100", "[iU]/mL"),
+        "rate": Quantity.of("9.6", "mL/h"),
+        "dose_rate": Quantity.of("12", "[iU]/kg/h"),
+    }
+    plan = planned(a_change(rate="14", **heparin), a_running_case(**runs))
+    assert codes_of(plan) == set()
+    assert any("before it takes effect" in caution.sentence and caution.must_confirm for caution in plan.offer.cautions)
 
 
 # ── how much ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -490,11 +512,32 @@ def test_volume_and_time_of_a_changed_fhir_order_are_not_set_and_that_is_said():
     rated = a_dopamine_request(dose_rate="12.5")
     for path, value in (
         ("dosageInstruction[0].doseAndRate[0].doseQuantity", quantity("250", "mL")),
+        ("dosageInstruction[0].doseAndRate[0].doseQuantity", quantity("400", "mg")),
         ("dosageInstruction[0].timing", {"repeat": {"duration": Number("4"), "durationUnit": "h"}}),
     ):
         plan = planned(requested(changed(rated, path, value)), scanned())
         assert codes_of(plan) == set()
         assert any("as they are" in caution.sentence and caution.must_confirm for caution in plan.offer.cautions)
+
+
+def test_a_changed_fhir_order_that_holds_for_a_time_is_shown_with_it():
+    timing = {"repeat": {"boundsDuration": quantity("24", "h")}}
+    plan = planned(requested(changed(a_dopamine_request(dose_rate="12.5"), "dosageInstruction[0].timing", timing)), scanned())
+    assert codes_of(plan) == set()
+    assert any("24 h" in caution.sentence and caution.must_confirm for caution in plan.offer.cautions)
+
+
+@pytest.mark.parametrize(
+    ("state", "codes", "kind"),
+    [
+        (ChannelState.PAUSED, {"9017.not-running"}, Kind.TITRATION),
+        (ChannelState.KVO, {"9002", "9016.kind-not-planned"}, Kind.CONTINUOUS_DOSE_RATE),
+        (ChannelState.ENDED, {"9017", "9016.kind-not-planned"}, Kind.CONTINUOUS_DOSE_RATE),
+    ],
+)
+def test_d_19_a_fhir_order_scanned_where_it_has_run_dry_is_a_next_container_and_no_change(state, codes, kind):
+    plan = planned(requested(a_dopamine_request(dose_rate="12.5")), scanned(state=state))
+    assert (codes_of(plan), plan.kind) == (codes, kind)
 
 
 def test_a_window_of_a_changed_fhir_order_bounds_the_titration():
@@ -519,6 +562,7 @@ def test_sr_37_a_change_that_names_no_running_infusion_is_never_offered_even_if_
     from interop.stages import checks
 
     monkeypatch.setattr(checks, "CHECKS", ())
-    assert codes_of(planned(a_change(unit="mL/h"), a_case())) == {"9016.check-failed"}
+    assert codes_of(planned(a_change(rate="80", **SALINE), a_case())) == {"9016.check-failed"}
+    assert codes_of(planned(a_change(), a_running_case(state=ChannelState.PAUSED))) == {"9016.check-failed"}
     assert planned(a_change(), a_running_case()).offer is not None
     assert CHECKS

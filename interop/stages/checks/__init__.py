@@ -9,6 +9,7 @@ from interop.domain.plan import Match
 from interop.stages.checks.agreement import values_agree
 from interop.stages.checks.change import not_ten_times
 from interop.stages.checks.channel_state import ready_for_a_program
+from interop.stages.checks.container import the_scanned_container
 from interop.stages.checks.facts import Check, Facts
 from interop.stages.checks.fit import the_entrys_concentration, the_entrys_route, the_entrys_unit, the_ordered_device, what_the_volume_needs
 from interop.stages.checks.identity import (
@@ -16,6 +17,7 @@ from interop.stages.checks.identity import (
     a_known_channel,
     a_named_clinician,
     a_scanned_wristband,
+    nobody_doubts_it,
     one_live_association,
     one_patient_per_pump,
 )
@@ -53,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     a_scanned_wristband,
     one_live_association,
     one_patient_per_pump,
+    nobody_doubts_it,
     live_on_one_channel,
     the_running_order,
     # when
@@ -65,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
     a_known_model,
     the_care_area,
     # does it fit
+    the_scanned_container,
     the_running_drug,
     the_entrys_unit,
     the_entrys_concentration,

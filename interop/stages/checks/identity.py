@@ -67,6 +67,12 @@ def one_patient_per_pump(facts: Facts) -> Iterator[Finding]:
         yield Finding.against(PivError.PATIENT_DIFFERS, "patient id", "another patient is live on this pump")
 
 
+def nobody_doubts_it(facts: Facts) -> Iterator[Finding]:
+    """D-12, SR-05: a transfer, discharge or merge blocks new programming until one bedside confirmation."""
+    if facts.case.in_doubt:
+        yield Finding.against(Sub.IN_DOUBT, "association", f"whose pump this is was put in doubt by a {facts.case.in_doubt}")
+
+
 def a_scanned_wristband(facts: Facts) -> Iterator[Finding]:
     """For an order with a scan of its own: the wristband's patient is the order's."""
     if facts.case.scan is not None and facts.order.patient_ids and facts.case.scan.patient not in facts.order.patient_ids:

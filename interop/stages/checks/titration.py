@@ -70,7 +70,10 @@ def the_running_drug(facts: Facts) -> Iterator[Finding]:
 
 
 def the_running_weight(facts: Facts) -> Iterator[Finding]:
-    """D-17, SR-35: a running infusion keeps its dosing weight. The order's own is compared: over 5 % apart is refused, any other difference is shown."""
+    """D-17, SR-35: a running infusion keeps its dosing weight. The order's own is compared: over 5 % apart is refused, any other difference is shown.
+
+    So is a weight that was entered on the pump since: whoever corrected it must see that the infusion goes on with the old one.
+    """
     order, entry, running = facts.order, facts.entry, run_to_change(facts.order, facts.case)
     if running is None or entry is None:
         return
@@ -84,6 +87,10 @@ def the_running_weight(facts: Facts) -> Iterator[Finding]:
         text = f"{entry.tallman} is dosed per kg, and the pump does not say by which weight it runs"
         yield Finding.against(PivError.WEIGHT_MISSING, "dosing weight", text, action=BY_HAND)
         return
+    entered = facts.channel.weight if facts.channel is not None else None
+    if entered is not None and entered != running.dosing_weight:
+        text = f"the pump's weight is now {entered}, the infusion keeps the {running.dosing_weight} that it is dosed by"
+        yield Finding.caution("pump weight", text, action="Check that the running weight is still meant.")
     if order.weight is None or order.weight.quantity == running.dosing_weight:
         return
     off = difference(order.weight.quantity, running.dosing_weight)
