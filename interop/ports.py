@@ -23,13 +23,15 @@ RecordError
 """
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from interop.domain.errors import OurError
+
+N = TypeVar("N")
 
 
 class Clock(Protocol):
@@ -157,11 +159,11 @@ def _instant(at: datetime) -> None:
 
 def _storable(*texts: str) -> None:
     """Raises: ValueError: NUL or half a surrogate pair, which not every database can hold."""
-    for text in texts:
-        if "\0" in text:
-            raise ValueError("NUL in a text of the record")
-        if not text.isascii():
-            text.encode()
+    together = "".join(texts)  # one look at all of them: this is asked of every row
+    if "\0" in together:
+        raise ValueError("NUL in a text of the record")
+    if not together.isascii():
+        together.encode()
 
 
 class Priority(IntEnum):
@@ -555,9 +557,9 @@ class Activation:
         _storable(self.by)
 
 
-def _once(what: str, ids: list[object]) -> None:
+def _once(what: str, named: Sequence[N], id_of: Callable[[N], object] = lambda each: each) -> None:
     """Raises: ValueError: one commit names the same thing twice."""
-    if len(ids) > 1 and len(set(ids)) != len(ids):
+    if len(named) > 1 and len(set(map(id_of, named))) != len(named):
         raise ValueError(f"one commit names a {what} twice")
 
 
@@ -593,16 +595,18 @@ class Commit:
         for event in self.events:
             if event.stream not in streams:
                 raise ValueError(f"an event for {event.stream}, whose version is not expected")
-        _once("journal entry", [entry.entry_id for entry in self.journal])
-        _once("message key", [entry.key for entry in self.journal if entry.key is not None])
-        _once("effect key", [key.key for key in self.keys])
-        _once("key release", [key.key for key in self.key_releases])
-        _once("intent", [*(intent.intent_id for intent in self.intents), *(step.intent_id for step in self.intent_steps)])
-        _once("control id", [(message.destination, message.control_id) for message in self.messages])
-        _once("message", [step.seq for step in self.message_steps])
-        _once("lane", [_lane(step) for step in self.lane_steps])
-        _once("checkpoint", [checkpoint.name for checkpoint in self.checkpoints])
-        _once("release", [(release.library_hash, release.mapping_hash) for release in self.releases])
+        if len(self.journal) > 1:
+            _once("journal entry", [entry.entry_id for entry in self.journal])
+            _once("message key", [entry.key for entry in self.journal if entry.key is not None])
+        if len(self.intents) + len(self.intent_steps) > 1:
+            _once("intent", [*(intent.intent_id for intent in self.intents), *(step.intent_id for step in self.intent_steps)])
+        _once("effect key", self.keys, lambda key: key.key)
+        _once("key release", self.key_releases, lambda key: key.key)
+        _once("control id", self.messages, lambda message: (message.destination, message.control_id))
+        _once("message", self.message_steps, lambda step: step.seq)
+        _once("lane", self.lane_steps, _lane)
+        _once("checkpoint", self.checkpoints, lambda checkpoint: checkpoint.name)
+        _once("release", self.releases, lambda release: (release.library_hash, release.mapping_hash))
 
     def size(self) -> int:
         """Bytes that weigh: bodies and documents. The committer bounds its groups and its queue by it."""
