@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,13 +86,3 @@ class EhrDesk:
 
 def _order(said: dict[str, Any]) -> Order:
     return Order(Entry(**said["sent"]), Entry(**said["answer"]), said["verdict"])
-
-
-def wait_until(holds: Callable[[], bool], within_s: float) -> bool:
-    """Whether it came to hold."""
-    ends = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.02)
-    return True

@@ -4,7 +4,6 @@ import re
 import secrets
 import ssl
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Final
 from interop.demo.clock import WorldClock
 from interop.demo.ehr_desk import EhrDesk, Order
 from interop.demo.fhir import Chart
-from interop.demo.processes import Child, Missing, finished, free_ports
+from interop.demo.processes import Child, Missing, Stopping, finished, free_ports
 
 INTEROP: Final = (sys.executable, "-m", "interop")
 NURSE: Final = "nurse"
@@ -79,6 +78,7 @@ class Hospital:
     ehr_process: Child
     ehr: EhrDesk
     chart: Chart
+    stopping: Stopping
     orders: dict[str, Order] = field(default_factory=dict)
     lives: int = 1
     """How often the server was started."""
@@ -90,7 +90,8 @@ class Hospital:
     def start_server(self) -> None:
         """Another life of the same server. Raises: Missing."""
         self.lives += 1
-        self.server = _serve(self.places)
+        with self.stopping.later():
+            self.server = _serve(self.places)
         _ready(self.server)
 
     def trouble(self) -> str:
@@ -110,13 +111,12 @@ class Hospital:
 
 
 class Opening:
-    """Starts a hospital and ends what it started, whatever happens: ``with Opening(folder, say) as hospital``."""
+    """Starts a hospital and ends what it started, whatever happens: ``with Opening(folder, say, stopping) as hospital``."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self._places, self._say = Places(folder), say
+    def __init__(self, folder: Path, say: Callable[[str], None], stopping: Stopping) -> None:
+        self._places, self._say, self._stopping = Places(folder), say, stopping
         self._hospital: Hospital | None = None
         self._started: list[Child] = []
-        self._starting = threading.Lock()
 
     def __enter__(self) -> Hospital:
         """Raises: Missing: one sentence."""
@@ -149,21 +149,22 @@ class Opening:
         port_options = [text for name, port in ports.items() for text in (f"--{name}-port", str(port))]
         _interop("init", places, "init", places.server, "--demo", *port_options, "--password-file", places.password("admin"))
         self._say("starting the stand-in EHR and the server")
-        ehr = self._start(_ehr(places, ports))
+        ehr = self._start(lambda: _ehr(places, ports))
         with places.config.open("a", encoding="utf-8") as file:
             file.write(DESTINATION.format(port=ehr.address("hl7").rpartition(":")[2]))
-        server = self._start(_serve(places))
+        server = self._start(lambda: _serve(places))
         with ThreadPoolExecutor() as pool:
             jobs = [pool.submit(_add_nurse, places), pool.submit(_add_client, places), pool.submit(_ready, server)]
             for job in jobs:
                 job.result()
         desk = EhrDesk(ehr.address("page"), places.ehr / "key")
         chart = Chart(("127.0.0.1", ports["fhir"]), ssl.create_default_context(cafile=str(places.certificates / "ca.pem")), places.token)
-        return Hospital(places, clock, ports, server, ehr, desk, chart)
+        return Hospital(places, clock, ports, server, ehr, desk, chart, self._stopping)
 
-    def _start(self, child: Child) -> Child:
-        self._started.append(child)
-        return child
+    def _start(self, start: Callable[[], Child]) -> Child:
+        with self._stopping.later():
+            self._started.append(start())
+        return self._started[-1]
 
 
 def _serve(places: Places) -> Child:

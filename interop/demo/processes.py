@@ -6,8 +6,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,35 @@ LAST_LINES: Final = 3
 
 class Missing(Exception):
     """The demonstration cannot go on: one sentence that says what is missing and where it is told."""
+
+
+class Stopped(Exception):
+    """Ctrl-C, or whoever started us wants us gone."""
+
+
+class Stopping:
+    """Ends what is under way, but never between a process that has been started and the place it is ended from: ``with stopping.later(): …``."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._is_asked = False
+
+    def ask(self) -> None:
+        """From a signal handler, in the main thread. Raises: Stopped: nothing is held."""
+        self._is_asked = True
+        if not self._held:
+            raise Stopped
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Hold it for a moment. Raises: Stopped: at the end, if it was asked for meanwhile."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+        if self._is_asked and not self._held:
+            raise Stopped
 
 
 class Child:

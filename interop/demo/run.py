@@ -14,7 +14,7 @@ from typing import Final, TextIO
 
 from interop.demo.clock import FASTEST
 from interop.demo.hospital import Hospital, Opening
-from interop.demo.processes import Missing
+from interop.demo.processes import Missing, Stopped, Stopping
 from interop.demo.story import STORY
 from interop.demo.telling import Teller, Told
 
@@ -33,10 +33,6 @@ class Options:
     speed: int = 60
 
 
-class _Stopped(Exception):
-    """Ctrl-C, or whoever started us wants us gone."""
-
-
 def demo(options: Options, *, out: TextIO, err: TextIO) -> int:
     """Play the story. Returns: 0: every step was proven; 1: not so, or it could not be played; 2: wrong use."""
     if not 1 <= options.speed <= FASTEST:
@@ -47,11 +43,10 @@ def demo(options: Options, *, out: TextIO, err: TextIO) -> int:
         return WRONG_USE
     folder = options.folder if options.folder is not None else Path(tempfile.mkdtemp(prefix="interop-demo-"))
     say = _saying(out)
-    begun = time.monotonic()
     is_kept = True
     try:
-        with _signals():
-            code = _play(options, folder.absolute(), say, begun)
+        with _signals() as stopping:
+            code = _play(options, folder.absolute(), say, stopping)
             is_kept = options.keep or options.folder is not None or code != PROVEN
             return code
     except Missing as fault:
@@ -60,7 +55,7 @@ def demo(options: Options, *, out: TextIO, err: TextIO) -> int:
     except OSError as fault:
         err.write(f"interop: {fault.filename or 'the system'}: {fault.strerror or type(fault).__name__}\n")
         return FAILED
-    except _Stopped:
+    except Stopped:
         is_kept = options.keep or options.folder is not None
         err.write("interop: stopped\n")
         return FAILED
@@ -71,10 +66,11 @@ def demo(options: Options, *, out: TextIO, err: TextIO) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _play(options: Options, folder: Path, say: Callable[[str], None], begun: float) -> int:
-    """Raises: Missing, _Stopped, OSError."""
+def _play(options: Options, folder: Path, say: Callable[[str], None], stopping: Stopping) -> int:
+    """Raises: Missing, Stopped, OSError."""
+    begun = time.monotonic()
     say(MARK)
-    with Opening(folder, say) as hospital:
+    with Opening(folder, say, stopping) as hospital:
         for what, where in hospital.addresses():
             say(f"{what:<8}{where}")
         play = (lambda: True) if options.once else _enter_pressed
@@ -98,7 +94,7 @@ def _sum_up(told: Told, folder: Path, say: Callable[[str], None], took_s: float)
 def _stay(hospital: Hospital, say: Callable[[str], None]) -> None:
     """Up, until somebody ends it."""
     say("the hospital stays open; Ctrl-C ends it")
-    with contextlib.suppress(_Stopped):
+    with contextlib.suppress(Stopped):
         while not (trouble := hospital.trouble()):
             time.sleep(0.5)
         raise Missing(trouble)
@@ -121,18 +117,20 @@ def _saying(out: TextIO) -> Callable[[str], None]:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
+def _signals() -> Iterator[Stopping]:
     """SIGINT, SIGTERM and a closed terminal end the demonstration once, and what it started with it; a second one does not disturb that."""
+
+    stopping = Stopping()
 
     def stop(number: int, frame: object) -> None:
         for each in caught:
             signal.signal(each, signal.SIG_IGN)
-        raise _Stopped
+        stopping.ask()
 
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {each: signal.signal(each, stop) for each in caught}
     try:
-        yield
+        yield stopping
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.demo.processes import Child, Missing, environment, finished, free_ports
+from interop.demo.processes import Child, Missing, Stopped, Stopping, environment, finished, free_ports
 
 
 def python(code: str) -> list[str]:
@@ -68,3 +68,17 @@ def test_the_ports_of_one_run_are_all_different_and_free():
     assert len(set(ports)) == 6
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_ctrl_c_falls_never_between_a_process_and_the_place_it_is_ended_from():
+    stopping, started = Stopping(), list[str]()
+    with pytest.raises(Stopped), stopping.later():  # noqa: PT012
+        with stopping.later():
+            stopping.ask()
+            started.append("the server")
+        started.append("its place")
+    assert started == ["the server", "its place"]
+    with pytest.raises(Stopped):
+        stopping.ask()
+    with Stopping().later():
+        started.append("another")
