@@ -3,7 +3,10 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from interop.conduct.kept import shape_of
+from interop.domain.case import BedsideScan
 from interop.domain.envelope import Opened, Wanted
 from interop.domain.errors import OurError
 from interop.ports import Record
@@ -18,7 +21,10 @@ class BadIntent(OurError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One accepted message that asks for a programme. ``effect_hash`` is in hexadecimal; ``application`` is MSH-16."""
+    """One accepted message that asks for a programme. ``effect_hash`` is in hexadecimal; ``application`` is MSH-16.
+
+    With a ``scan`` it is a stored order, as sent, that was asked for at the bedside page: ``id`` is the scan's, and nobody waits for an RRG (D-11).
+    """
 
     id: str
     message: bytes
@@ -28,6 +34,7 @@ class Asked:
     application: Wanted
     received_at: datetime
     about: frozenset[str]
+    scan: BedsideScan | None = None
 
     @classmethod
     def of(cls, id: str, message: bytes, opened: Opened, received_at: datetime) -> "Asked":
@@ -37,16 +44,20 @@ class Asked:
 
     def body(self) -> str:
         """The intent's body: all but the message, which is in the journal under the same id."""
-        return json.dumps(
-            {
-                "sender": self.sender,
-                "control_id": self.control_id,
-                "effect": self.effect_hash,
-                "application": self.application.value,
-                "received_at": self.received_at.isoformat(),
-                "about": sorted(self.about),
-            }
-        )
+        said: dict[str, Any] = {
+            "sender": self.sender,
+            "control_id": self.control_id,
+            "effect": self.effect_hash,
+            "application": self.application.value,
+            "received_at": self.received_at.isoformat(),
+            "about": sorted(self.about),
+        }
+        if self.scan is not None:
+            said["scan"] = _SCAN.write(self.scan)
+        return json.dumps(said)
+
+
+_SCAN = shape_of(BedsideScan)
 
 
 async def asked_of(id: str, body: str, record: Record) -> Asked:
@@ -57,6 +68,7 @@ async def asked_of(id: str, body: str, record: Record) -> Asked:
     try:
         said = json.loads(body)
         at, application = datetime.fromisoformat(said["received_at"]), Wanted(said["application"])
-        return Asked(id, message, said["sender"], said["control_id"], said["effect"], application, at, frozenset(said["about"]))
+        scan = _SCAN.read(said["scan"]) if "scan" in said else None
+        return Asked(id, message, said["sender"], said["control_id"], said["effect"], application, at, frozenset(said["about"]), scan)
     except (ValueError, LookupError, TypeError) as fault:
         raise BadIntent("its body is not of this version") from fault

@@ -5,7 +5,7 @@ association that the bedside request asked for (D-11). A run that names none is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -78,16 +78,22 @@ class Known:
     run: RunAt | None = None
     programme: ProgrammeNow | None = None
     sent: Sent | None = None
+    order_number: str = ""  # D-20
     others: tuple[tuple[RunAt, InfusionNow], ...] = ()  # all that runs on this pump, where the event is of the whole pump
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What an event comes to. ``alerts`` are words for a person; ``rows`` lead from channel and order to what runs from now on."""
+    """What an event comes to. ``alerts`` are words for a person; ``rows`` lead from channel and order to what runs from now on.
+
+    ``idle``: the infusion of that id stands still or is over from now on; ``busy``: it delivers (SR-04 counts the hours between).
+    """
 
     told: tuple[Told, ...] = ()
     alerts: tuple[str, ...] = ()
     rows: tuple[Projected, ...] = ()
+    idle: str = ""
+    busy: str = ""
 
 
 def follow(pump_id: str, event: said.Event, pump: PumpSaid, known: Known, association_id: str, now: datetime) -> Followed:
@@ -203,6 +209,7 @@ def _opened(
                 known.sent.sender,
                 planned.programme_id,
                 planned.patient,
+                known.order_number,
             )
     elif run.offer_id:
         alerts.append("A channel runs a program whose offer is not on file here. Look at the pump.")
@@ -267,7 +274,7 @@ def _rate_changed(event: said.Event, pump: PumpSaid, known: Known, now: datetime
         return followed
     run = said.Run(event.infusion_id, set_rate=event.rate, dose_rate=event.dose_rate)
     confirmed, words = _confirmed_by_running(known.programme, run, event.by, pump, now)
-    return Followed((*followed.told, *confirmed), (*followed.alerts, *words), followed.rows)
+    return replace(followed, told=(*followed.told, *confirmed), alerts=(*followed.alerts, *words))
 
 
 def _to(known: Known, events: Sequence[InfusionEvent]) -> Followed:
@@ -284,7 +291,8 @@ def _to(known: Known, events: Sequence[InfusionEvent]) -> Followed:
         rows = known.run.over()
     elif runs_again:
         rows = _run_of(after, known).rows()
-    return Followed(told, alerts, rows)
+    is_idle = after.state in (infusions.State.PAUSED, infusions.State.ENDED) and after.association is not None
+    return Followed(told, alerts, rows, *((after.infusion_id, "") if is_idle else ("", after.infusion_id)))
 
 
 def _run_of(stream: infusions.Stream, known: Known) -> RunAt:
@@ -301,6 +309,7 @@ def _run_of(stream: infusions.Stream, known: Known) -> RunAt:
         known.sent.sender,
         stream.programme_id,
         association.patient,
+        known.order_number,
     )
 
 

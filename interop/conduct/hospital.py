@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final
 
 from interop.conduct.answers import Answers
+from interop.conduct.bedside import Bedside
 from interop.conduct.desk import Desk, QueueView
 from interop.conduct.feeds import SILENT, fell_silent
 from interop.conduct.gate import Gate
@@ -25,11 +26,12 @@ from interop.conduct.lanes import DEFAULT_LIMITS, LaneLimits, LaneTally, LaneWor
 from interop.conduct.offering import Offering
 from interop.conduct.offers import ANSWER_DUE, LIFE_OVER, Offers
 from interop.conduct.planning import Outcome, Planning
-from interop.conduct.pumps import SILENT_PUMP, Pumps
-from interop.conduct.reading import Reader, Renderer
+from interop.conduct.pumps import IDLE, SILENT_PUMP, Pumps
+from interop.conduct.reading import Reader, Renderer, ResourceReader
 from interop.conduct.recalling import WITHDRAW, Recalling
 from interop.conduct.recovery import Handler, Recovery
 from interop.conduct.resources import Resources
+from interop.conduct.scanning import Scanning
 from interop.conduct.sending import Send
 from interop.conduct.timers import Acts, Timers
 from interop.conduct.world import Destination, Destinations, Ids, Link, NoPumps, PumpSide, Purpose, ReleaseBook
@@ -103,6 +105,7 @@ class Conduct:
         speaks_for: SpeaksFor,
         ways: Sequence[Way] = (),
         pumps: PumpSide | None = None,
+        resource_reader: ResourceReader | None = None,
         hears_pumps: bool = False,
         simulated_pumps: bool = False,
         bounds: Bounds | None = None,
@@ -123,6 +126,7 @@ class Conduct:
         self._gate = Gate(record, self._healed)
         answers = Answers(renderer, ids, Destinations(destinations))
         self.pumps: Pumps | None = None
+        self.bedside: Bedside | None = None
         carried: dict[str, Handler] = dict(handlers or {})
         acts: dict[str, Acts] = {}
         if hears_pumps:
@@ -130,11 +134,17 @@ class Conduct:
             def offers(link_to: Callable[[str], Link | None]) -> Offers:
                 return Offers(record, clock, ids, answers, self.book, self._posted, link_to)
 
-            self.pumps = Pumps(record, clock, ids, self.book, offers, simulated_too=simulated_pumps)
+            self.pumps = pumps_ = Pumps(record, clock, ids, self.book, offers, simulated_too=simulated_pumps)
+            self.bedside = Bedside(record, clock, ids, pumps_.offers, pumps_.link_to)
             carried[WITHDRAW] = self.pumps.offers.withdraw
-            acts = {ANSWER_DUE: self.pumps.offers.answer_due, LIFE_OVER: self.pumps.offers.life_over, SILENT_PUMP: self.pumps.silent}
+            acts = {
+                ANSWER_DUE: self.pumps.offers.answer_due,
+                LIFE_OVER: self.pumps.offers.life_over,
+                SILENT_PUMP: self.pumps.silent,
+                IDLE: self.bedside.idle,
+            }
         self._pumps: PumpSide = pumps or self.pumps or NoPumps()
-        planning = Planning(record, reader, answers, self.book, self._pumps, self._posted)
+        planning = Planning(record, reader, answers, self.book, self._pumps, self._posted, resource_reader)
         offering = Offering(record, planning, answers, self.book, self._posted)
         self._desk = Desk(planning, self._gate, clock.now, self._offer, bound=(bounds or Bounds()).planning)
         recalling = Recalling(record, answers, self._posted)
@@ -148,6 +158,7 @@ class Conduct:
         self._steps: set[asyncio.Task[None]] = set()
         self.intake = Intake(record, clock, ids, reader, renderer, self.book, self._desk, speaks_for)
         self.resources = Resources(record, clock, ids, self.book, self._take)
+        self.scanning = Scanning(record, clock, ids, self.book, self._desk)
 
     def book(self) -> ReleaseBook:
         """The releases in force."""

@@ -37,6 +37,7 @@ class RunAt:
     sender: str = ""
     programme_id: str = ""
     patient: PatientNumber | None = None
+    order_number: str = ""  # D-20: the order's own, where the placer order number is an administration's
 
     @property
     def stream(self) -> str:

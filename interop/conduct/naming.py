@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+from interop.domain.case import BedsideScan
 from interop.domain.order import Order
 from interop.domain.request import OrderRequest
 
@@ -42,8 +43,19 @@ def channel_key(pump_id: str, channel_id: str) -> str:
     return f"channel {channel_of(pump_id, channel_id)}"
 
 
-def effect_key(request: OrderRequest, order: Order) -> str:
-    """The key of an effect (D-04): sending system group, ORC-2, ORC-1, ORC-9, pump, channel. ORC-9 as an instant, so that its zone does not matter."""
+def group_of(order: str) -> str:
+    """The group of sending systems of an ``order_id``."""
+    return order.partition("/")[0].replace("%2F", "/").replace("%25", "%")
+
+
+def effect_key(request: OrderRequest, order: Order, scan: BedsideScan | None = None) -> str:
+    """The key of an effect (D-04): sending system group, ORC-2, ORC-1, ORC-9, pump, channel. ORC-9 as an instant, so that its zone does not matter.
+
+    For an order that names no pump, the id of the scan stands for ORC-1 and ORC-9.
+    """
+    if scan is not None:
+        number = request.placer_order_number.value.text
+        return json.dumps([request.system_group, number, "scan", scan.id, scan.pump_id, scan.channel_id])
     at = _instant(order.requested_at) if order.requested_at is not None else request.requested_at.text
     number = request.placer_order_number.value.text
     return json.dumps([request.system_group, number, request.order_control.text, at, request.pump.id.text, request.pump.channel.text])

@@ -8,6 +8,7 @@ Planning runs on the event loop itself: a plan and its texts take well under the
 that again without running beside it.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,10 +22,10 @@ from interop.conduct.effects import Earlier, earlier_effect
 from interop.conduct.feeds import silent_feed
 from interop.conduct.keeping import keep
 from interop.conduct.programmes import planned_event
-from interop.conduct.reading import Reader
+from interop.conduct.reading import Reader, ResourceReader
 from interop.conduct.streams import OrderNow, order_now
 from interop.conduct.world import PumpSide, ReleaseBook, Situation
-from interop.domain.case import Association, Case, PriorEffect
+from interop.domain.case import Association, BedsideScan, Case, PriorEffect
 from interop.domain.envelope import NotAccepted
 from interop.domain.errors import OurError
 from interop.domain.events.nouns import Reason
@@ -50,6 +51,10 @@ def offer_intent(programme_id: str) -> str:
 
 OPEN: Final = "open-programme"
 """(Order, programme) → the body of its request's intent: what may still leave, or has left and is not settled (D-06)."""
+
+
+ORDER_NUMBERS: Final = "order-number"
+"""Programme → the order's own number, where the request names it by an administration's (D-20)."""
 
 
 def closed(order_id: str, programme_id: str) -> Projected:
@@ -117,7 +122,7 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         steps = (Step(offer_intent(asked.id), OFFER, asked.id, asked.body()),)
         content = bytes.fromhex(asked.effect_hash)
         keys = tuple(EffectKey(key, content, asked.id, now) for key in (facts.key, facts.situation.channel_key) if key)
-        open_row = (Projected(OPEN, f"{first.order_id}/{asked.id}", asked.body()),)
+        open_row = (Projected(OPEN, f"{first.order_id}/{asked.id}", asked.body()), *_number_row(facts, asked.id))
         outcome = "to be offered"
     told = Told(naming.programme_stream(asked.id), 0, tuple(events))
     leans_on = [Told(expect.stream, expect.version) for expect in facts.situation.expects if expect.version is not None]
@@ -130,6 +135,14 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         audit=(_audit(asked, first.requested_by, first.patient.value if first.patient else "", first.pump_id, outcome, now),),
     )
     return decision, Outcome(asked.id, answer, made if steps else None)
+
+
+def _number_row(facts: Facts, programme_id: str) -> tuple[Projected, ...]:
+    """D-20: for a sender whose ORC-2 is an administration's, which order it belongs to, so that a later change finds what runs."""
+    order = facts.order
+    if order is None or not order.order_number or order.order_number == order.placer_order_number:
+        return ()
+    return (Projected(ORDER_NUMBERS, programme_id, json.dumps(order.order_number)),)
 
 
 def decide_again(asked: Asked, earlier: Earlier, now: datetime) -> tuple[Decision, Outcome]:
@@ -147,9 +160,17 @@ class Planning:
     """The shell: reads, asks ``decide``, commits."""
 
     def __init__(
-        self, record: Record, reader: Reader, answers: Answers, book: Callable[[], ReleaseBook], pumps: PumpSide, posted: Posted
+        self,
+        record: Record,
+        reader: Reader,
+        answers: Answers,
+        book: Callable[[], ReleaseBook],
+        pumps: PumpSide,
+        posted: Posted,
+        resources: ResourceReader | None = None,
     ) -> None:
-        """``posted`` is told of every message that was put into a lane, after its commit."""
+        """``posted`` is told of every message that was put into a lane, after its commit. ``resources`` None: no stored order is ever scanned here."""
+        self._resources = resources
         self._record, self._reader, self._answers, self._book, self._pumps = record, reader, answers, book, pumps
         self._posted = posted
 
@@ -199,7 +220,7 @@ class Planning:
         order = understood(request, release)
         number = request.placer_order_number.value.text
         order_id = naming.order_id(request.system_group, number) if number else ""
-        key = naming.effect_key(request, order) if order is not None else ""
+        key = naming.effect_key(request, order, asked.scan) if order is not None else ""
         earlier = await earlier_effect(self._record, key) if key else None
         if earlier is not None and earlier.content_hash == asked.effect_hash:
             return *decide_again(asked, earlier, now), order_id
@@ -210,9 +231,9 @@ class Planning:
     async def look(self, asked: Asked, request: OrderRequest, order: Order | None, key: str, prior: PriorEffect, now: datetime) -> Facts:
         """The full check of a request as things stand now, also of one that was planned before (SR-47). Raises: StoreUnavailable."""
         book = self._book()
-        situation = await self._pumps.situation(order) if order is not None else Situation()
+        situation = await self._pumps.situation(_at_its_pump(order, asked.scan)) if order is not None else Situation()
         known = await order_now(self._record, request)
-        case = case_of(request, order, situation, known, prior, _release_for(situation, book), asked.received_at)
+        case = case_of(request, order, situation, known, prior, _release_for(situation, book), asked.received_at, asked.scan)
         silent = await silent_feed(self._record, known.sender, case.release.rules)
         if silent is not None:
             request = replace(request, findings=(silent, *request.findings))
@@ -223,6 +244,8 @@ class Planning:
     def read(self, asked: Asked, release: Release) -> OrderRequest:
         """The order as sent, by the newest profile of its sender. A sender that has lost its profile is refused, with everything else that is wrong."""
         profile = release.senders.get(asked.sender)
+        if asked.scan is not None:
+            return self._stored(asked, profile, release)
         if profile is not None:
             return self._reader.request(asked.message, profile)
         try:
@@ -230,6 +253,19 @@ class Planning:
         except NotAccepted as fault:  # it was accepted once: the journal holds other bytes than came in
             raise OurError(f"an accepted message cannot be read: {fault.why.value}") from fault
         unknown = Finding.against(Sub.UNKNOWN_SENDER, "MSH-3", f"{asked.sender} is no longer a sender of this site")
+        return replace(request, findings=(unknown, *request.findings))
+
+    def _stored(self, asked: Asked, profile: SenderProfile | None, release: Release) -> OrderRequest:
+        """The stored resource of a scanned order."""
+        if self._resources is None:
+            raise OurError("an order was scanned, and nothing here reads resources")
+        try:
+            request = self._resources.order(asked.message, profile or _nobody(asked.sender, Format.FHIR_R4), release.spellings.keys())
+        except NotAccepted as fault:  # it was accepted once: the journal holds other bytes than came in
+            raise OurError(f"a stored order cannot be read: {fault.why.value}") from fault
+        if profile is not None:
+            return request
+        unknown = Finding.against(Sub.UNKNOWN_SENDER, "sender", f"{asked.sender} is no longer a sender of this site")
         return replace(request, findings=(unknown, *request.findings))
 
 
@@ -249,16 +285,31 @@ def case_of(
     prior: PriorEffect,
     release: Release,
     received_at: datetime,
+    scan: BedsideScan | None = None,
 ) -> Case:
-    """The frozen case. A PCD-03 request is the bedside scan itself: it makes a provisional association of what it names (D-11)."""
+    """The frozen case. A PCD-03 request is the bedside scan itself: it makes a provisional association of what it names (D-11).
+
+    A pump that is named without a channel and has only one is that channel (D-08).
+    """
     association = None
-    if order is not None and request.bedside and order.patient_ids and order.placer_order_number and order.pump_id:
+    channel_id = situation.channel.channel_id if situation.channel is not None else ""
+    if order is not None and scan is not None and order.placer_order_number:
+        association = Association(
+            scan.patient,
+            order.placer_order_number,
+            scan.pump_id,
+            scan.channel_id or channel_id,
+            scan.at,
+            provisional=True,
+            system_group=order.system_group,
+        )
+    elif order is not None and request.bedside and order.patient_ids and order.placer_order_number and order.pump_id:
         made_at = order.requested_at or received_at
         association = Association(
             order.patient_ids[0],
             order.placer_order_number,
             order.pump_id,
-            order.channel_id,
+            order.channel_id or channel_id,
             made_at,
             provisional=True,
             system_group=order.system_group,
@@ -267,6 +318,8 @@ def case_of(
         release=release,
         channel=situation.channel,
         association=association,
+        scan=scan,
+        in_doubt=situation.in_doubt,
         patient=situation.patient,
         open_offer_on_channel=situation.open_offer_on_channel,
         live_on=situation.live_on,
@@ -278,6 +331,11 @@ def case_of(
     )
 
 
+def _at_its_pump(order: Order, scan: BedsideScan | None) -> Order:
+    """An order that was scanned at a pump, as one that names it: for the look at that pump, and for nothing else."""
+    return order if scan is None else replace(order, pump_id=scan.pump_id, channel_id=scan.channel_id)
+
+
 def _release_for(situation: Situation, book: ReleaseBook) -> Release:
     """D-25; where the pump's library is unknown the newest stands in, and SR-22 refuses."""
     library = situation.channel.library if situation.channel is not None else None
@@ -285,8 +343,8 @@ def _release_for(situation: Situation, book: ReleaseBook) -> Release:
     return found if found is not None else book.newest()
 
 
-def _nobody(name: str) -> SenderProfile:
-    return SenderProfile(name, "", Format.HL7V2, (), "", VerificationRule(VerificationPolicy.NONE))
+def _nobody(name: str, format: Format = Format.HL7V2) -> SenderProfile:
+    return SenderProfile(name, "", format, (), "", VerificationRule(VerificationPolicy.NONE))
 
 
 def _audit(asked: Asked, actor: str, patient: str, pump: str, outcome: str, now: datetime) -> AuditRow:

@@ -44,11 +44,11 @@ def planned_event(
         order_id=naming.order_id(request.system_group, number),
         placer_order_number=number,
         order_version=None if order_now.today is None else order_now.today.order_version,
-        pump_id=request.pump.id.text,
-        channel_id=request.pump.channel.text if made.offer is None else made.offer.channel_id,
+        pump_id=request.pump.id.text or (asked.scan.pump_id if asked.scan is not None else ""),
+        channel_id=_channel(request, asked, made),
         patient=None if patient is None else PatientNumber(patient.value, patient.authority),
-        requested_by=request.requested_by.text,
-        requested_at=None if order is None else order.requested_at,
+        requested_by=request.requested_by.text or (asked.scan.clinician if asked.scan is not None else ""),
+        requested_at=asked.scan.at if asked.scan is not None else None if order is None else order.requested_at,
         message_id=asked.id,
         effect_key=key,
         plan_digest=kept.plan_digest,
@@ -61,6 +61,13 @@ def planned_event(
         weight_source=program.weight_source if program is not None and program.weight is not None else "",
         cautions=tuple(map(Reason.of, made.cautions)),
     )
+
+
+def _channel(request: OrderRequest, asked: Asked, made: Plan) -> str:
+    """Where it was offered; without an offer, where it was asked for."""
+    if made.offer is not None:
+        return made.offer.channel_id
+    return request.pump.channel.text or (asked.scan.channel_id if asked.scan is not None else "")
 
 
 def attempt_of(kind: Kind | None, purpose: Purpose | None) -> Attempt:

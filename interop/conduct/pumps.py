@@ -8,6 +8,7 @@ A word of the log is committed together with the number up to which the log is k
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from interop.conduct.decision import Decision, Told
 from interop.conduct.following import Followed, Known, NotSaid, follow, found
 from interop.conduct.infusions import InfusionNow, RunAt, infusion_at, run_on, runs_of_order, runs_on_pump
 from interop.conduct.offers import Offers
+from interop.conduct.planning import ORDER_NUMBERS
 from interop.conduct.pump_state import PUMPS, PumpNow, channel_of, pump_at, read_pump
 from interop.conduct.sent import on_pump, sent_at
 from interop.conduct.streams import programme_at
@@ -60,6 +62,9 @@ log = logging.getLogger(__name__)
 
 SILENT_PUMP: Final = "pump-silent"
 """The kind of timer that runs while a pump is not connected; its subject is the pump."""
+
+IDLE: Final = "association-idle"
+"""The kind of timer of an infusion that stands still or is over; its subject is the infusion (SR-04)."""
 
 MOST_TRIES: Final = 32
 PAGE: Final = 200
@@ -131,14 +136,25 @@ class Pumps:
         ]
         held = await self._record.effect_key(key)
         open_offer = await programme_at(self._record, held.reference) if held is not None else None
+        in_doubt = await self._in_doubt(runs)
         return Situation(
             channel=channel_of(pump, report, running, _patient_of(here, runs), pump.pump_id in self._live),
             open_offer_on_channel=open_offer.today.placer_order_number if open_offer is not None and open_offer.today is not None else "",
             live_on=f"{elsewhere[0].pump_id} channel {elsewhere[0].channel_id}" if elsewhere else "",
+            in_doubt=in_doubt,
             earlier=await last_program(self._record, order_id),
             expects=expects,
             channel_key=key,
         )
+
+    async def _in_doubt(self, runs: tuple[RunAt, ...]) -> str:
+        """D-12: what put any association of this pump in doubt; empty: nothing."""
+        for run in runs:
+            today = (await infusion_at(self._record, run.infusion_id)).today
+            association = today.association if today is not None else None
+            if association is not None and association.suspensions:
+                return association.suspensions[0].cause.value
+        return ""
 
     def cannot_offer(self, offer: Offer, now: datetime) -> Finding | None:
         """9007 while the pump is not connected; 9017 where it cannot do what the entry asks for."""
@@ -278,7 +294,13 @@ class Pumps:
             return self._puzzled(live, word, fault)
 
     def _decision(self, live: _Live, channel_id: str, followed: Followed) -> Decision:
-        decision = Decision(told=followed.told, kept=followed.rows)
+        timers: tuple[Timer | TimerEnd, ...] = ()
+        if followed.idle:
+            due = self._clock.now() + timedelta(hours=self._book().newest().rules.association_idle_h)
+            timers = (Timer(IDLE, followed.idle, due),)
+        elif followed.busy:
+            timers = (TimerEnd(IDLE, followed.busy),)
+        decision = Decision(told=followed.told, kept=followed.rows, timers=timers)
         for words in followed.alerts:
             decision = decision.and_(self._alert(words, live.now.pump_id, channel_id))
         return decision
@@ -308,7 +330,8 @@ class Pumps:
                 [(each, await infusion_at(self._record, each.infusion_id)) for each in await runs_on_pump(self._record, pump_id)]
             )
         matching = run if run is not None and infusion is not None and run.stream == infusion.stream else None
-        return Known(infusion, matching, programme, sent, others)
+        number = await self._record.projection(ORDER_NUMBERS, offer_id) if sent is not None else None
+        return Known(infusion, matching, programme, sent, "" if number is None else json.loads(number), others)
 
     async def _caught_up(self, live: _Live) -> None:
         """The pump has told all that its log held when it said hello: what is still open there is asked back, what runs unknown is found."""
@@ -445,6 +468,9 @@ def _running(report: said.ChannelReport, here: RunAt | None) -> Running | None:
         rate=rate,
         dose_rate=run.dose_rate,
         dosing_weight=run.weight,
+        infusion_id=run.infusion_id,
+        system_group=naming.group_of(here.order_id) if here is not None else "",
+        order_number=here.order_number if here is not None else "",
     )
 
 

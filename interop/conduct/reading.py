@@ -1,6 +1,6 @@
 """What conduct asks of the wire, behind two ports: to read a message that came in, and to write the answers to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +18,13 @@ class Reader(Protocol):
 
     def request(self, message: bytes, profile: SenderProfile) -> OrderRequest:
         """The order as sent. Raises: NotAccepted: it is not a message that ``open`` took."""
+
+
+class ResourceReader(Protocol):
+    """Reads stored orders that were sent as FHIR resources."""
+
+    def order(self, body: bytes, profile: SenderProfile, spellings: Collection[str]) -> OrderRequest:
+        """The order as sent. Raises: NotAccepted: these bytes are no resource that the door could have taken."""
 
 
 class Renderer(Protocol):

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from interop.conduct.alerts import Alert, raised
 from interop.conduct.answers import Answer, Answers, refusal
 from interop.conduct.asked import Asked, asked_of
 from interop.conduct.decision import Decision, Step, Told
 from interop.conduct.effects import no_longer_waits, release_channel, waiting_for
+from interop.conduct.infusions import runs_of_order
 from interop.conduct.planning import OPEN, Posted, closed, offer_intent
 from interop.conduct.streams import ProgrammeNow, programme_at
 from interop.domain.events.order import EndReason, OrderChanged, OrderEnded, OrderEvent, OrderHeld
 from interop.domain.events.programme import RecallCause, Recalled
-from interop.domain.finding import Finding, Sub
+from interop.domain.finding import Finding, Owner, Sub
 from interop.domain.lifecycle.programme import State
 from interop.ports import AuditRow, Gone, Intent, KeyRelease, Projected, Record, StreamMoved
 
@@ -112,10 +114,32 @@ class Recalling:
             after = page[-1][0]
             if not after.startswith(prefix):
                 break
+        done = Decision(done=(intent.intent_id,)).and_(await self._still_runs(intent, cause, now()))
         try:
-            await self._record.commit(Decision(done=(intent.intent_id,)).commit(now()))
+            await self._record.commit(done.commit(now()))
         except Gone:
             return
+
+    async def _still_runs(self, intent: Intent, cause: RecallCause, now: datetime) -> Decision:
+        """SR-38: the pump is never stopped; a person is told that it runs on without its order, or on an order that has changed."""
+        decision = Decision()
+        for run in await runs_of_order(self._record, intent.subject):
+            words = (
+                f"{SENTENCES[cause].partition(' after')[0].capitalize()}, and the channel still runs it. Look at the pump and at the order."
+            )
+            alert = Alert(
+                f"{intent.intent_id[:18]}{run.channel_id}",
+                now,
+                words,
+                Owner.NURSE,
+                run.pump_id,
+                run.channel_id,
+                intent.subject,
+                "",
+                run.infusion_id,
+            )
+            decision = decision.and_(raised(alert))
+        return decision
 
     async def _recall(self, asked: Asked, cause: RecallCause, by: str, now: Callable[[], datetime]) -> None:
         while True:

@@ -13,6 +13,7 @@ from interop.domain.events.nouns import Setting
 from interop.domain.events.programme import Attempt, Confirmed, Planned
 from interop.domain.finding import Finding
 from interop.domain.plan import Offer
+from interop.domain.program import Changes
 from interop.domain.quantity import Quantity
 from interop.ports import Projected, Record
 
@@ -53,7 +54,14 @@ def to_show(programme: ProgrammeNow, offer: Offer, answer_within_s: int, now: da
         second_check=program.second_check,
         weight_source=program.weight_source if program.weight is not None else "",
         cautions=tuple(_caution(each) for each in offer.cautions),
+        changes=None if program.changes is None else _changes(program.changes),
     )
+
+
+def _changes(changes: Changes) -> said.Changes:
+    """The old values, to be shown beside the new (SR-37)."""
+    values = (("rate", changes.rate), ("dose rate", changes.dose_rate))
+    return said.Changes(changes.infusion_id, tuple(Setting(name, value) for name, value in values if value is not None))
 
 
 def _caution(finding: Finding) -> said.ShownCaution:

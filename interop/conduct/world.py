@@ -68,6 +68,7 @@ class Situation:
     patient: PatientFacts | None = None
     open_offer_on_channel: str = ""
     live_on: str = ""
+    in_doubt: str = ""
     earlier: EarlierProgram | None = None
     held_entries: frozenset[str] = frozenset()
     held_codes: frozenset[tuple[str, str]] = frozenset()
@@ -107,7 +108,10 @@ class PumpsHear(Protocol):
         """A pump is connected and has told its whole state (SR-46). Sends the first ack by itself. Raises: HelloRefused(why); RecordError."""
 
     async def heard(self, pump_id: str, word: said.Word) -> None:
-        """Any later word, durable when this returns where it must be. Raises: RecordError: the link is closed (1013), the pump says it again later."""
+        """Any later word, durable when this returns where it must be. Raises: RecordError: the link is closed (1013), the pump says it again later.
+
+        A ``NotConnected`` or ``OutcomeUnknown`` of its own ack may pass: the link is over, and that is seen next.
+        """
 
     def gone(self, pump_id: str, link: "Link") -> None:
         """The connection ended. Called once for each ``hello`` that returned, after the last ``heard`` of that link."""

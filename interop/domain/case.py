@@ -24,8 +24,20 @@ class Association:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerLabel:
+    """What the label of the container said when it was scanned: the order that it was made for, and the code of what is in it (D-11)."""
+
+    placer_order_number: str
+    code: str
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
 class BedsideScan:
-    """The bedside moment of an order that has none of its own (FHIR, pharmacy orders): who scanned which wristband and channel, and when."""
+    """The bedside moment of an order that has none of its own (FHIR, pharmacy orders): who scanned wristband, container and channel, and when.
+
+    ``container`` None: what `explain` and a readiness view suppose; a real scan always has one, and an empty label refuses.
+    """
 
     id: str
     at: datetime
@@ -33,6 +45,7 @@ class BedsideScan:
     patient: PatientId
     pump_id: str
     channel_id: str
+    container: ContainerLabel | None = None
 
 
 class PriorEffect(Enum):
@@ -67,5 +80,6 @@ class Case:
     prior_effect: PriorEffect = PriorEffect.NONE
     held_entries: frozenset[str] = frozenset()  # D-25: entry keys on hold
     held_codes: frozenset[tuple[str, str]] = frozenset()  # D-25: (system, code) on hold
+    in_doubt: str = ""  # D-12, SR-05: what put the pump's association in doubt, until one bedside confirmation; empty: nothing
     order_state: str = ""  # state of the Order stream where it exists: active, held, ended, waiting
     assumptions: tuple[str, ...] = ()  # D-29: what `explain` or a readiness view assumed, said aloud

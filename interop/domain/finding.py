@@ -223,6 +223,8 @@ class Sub(Enum):
         Owner.NURSE,
         "Change the rate by hand at the pump, or end what runs and program the order as a start.",
     )
+    CONTAINER = "container", PivError.OTHER, Owner.NURSE, "Do not hang it: get the container that was made for this order, then scan again."
+    IN_DOUBT = "association-in-doubt", PivError.OTHER, Owner.NURSE, "Confirm on the bedside page whose pump this is, then scan again."
     UNCHANGED = "unchanged", PivError.OTHER, Owner.NURSE, "Leave the pump as it is, and chart the rate that it runs at."
     OFFER_OPEN = "offer-open", PivError.OTHER, Owner.NURSE, "Answer the program that waits on the pump first."
     LIVE_ELSEWHERE = "live-elsewhere", PivError.OTHER, Owner.NURSE, "This order already runs on another channel: look there first."
@@ -334,6 +336,8 @@ _WHO = frozenset(
         Sub.SHARED_IDENTITY,
         Sub.UNKNOWN_SENDER,
         Sub.TITRATION_ORDER,
+        Sub.CONTAINER,
+        Sub.IN_DOUBT,
     }
 )
 _MAY_IT = frozenset(

@@ -28,6 +28,7 @@ from interop.domain.finding import Finding
 from interop.domain.order import Order
 from interop.domain.plan import Offer
 from interop.ports import Commit, Committed, JournalHead, LaneMessage, StoreClosed, StoreUnavailable
+from interop.wire.fhir.reader import MedicationRequestReader
 from interop.wire.hl7v2.er7 import Message
 from interop.wire.hl7v2.reader import RgvReader, RgvRenderer
 from tests.conduct.virtual import MORNING, LoopClock
@@ -228,6 +229,7 @@ class Hospital:
             speaks_for=lambda peer, opened: self.speaks(peer, opened),
             ways=[way],
             pumps=self.pumps if self.pumps != "real" else None,
+            resource_reader=MedicationRequestReader(),
             hears_pumps=self.pumps == "real",
             simulated_pumps=True,
             bounds=self.bounds,

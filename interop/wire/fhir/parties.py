@@ -1,6 +1,7 @@
 """Who and which order: the subject's ids, the placer's order number and the parent order, as sent (fhir-infusion.md 2.1, D-04)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from interop.domain.finding import Finding, Owner, PivError
 from interop.domain.request import AsSent, IdentifierAsSent, PatientAsSent
@@ -74,6 +75,8 @@ def patient(root: Node, contained: Mapping[str, Node], profile: SenderProfile, b
         ids = [IdentifierAsSent(read_rule(root, id_rule, findings), authority)]
     else:
         ids = _ids(subject, inner, authority, base)
+        if authority_rule is not None:  # its table names authorities as the site's other feeds and wristbands do
+            ids = [replace(each, authority=authority_rule.values.get(each.authority, each.authority)) for each in ids]
         findings += _contradicting(ids)
         if not ids:
             ids = [IdentifierAsSent(AsSent("", subject.path))]

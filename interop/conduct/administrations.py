@@ -1,0 +1,118 @@
+"""Reads the chart that the server holds: MedicationAdministrations by id and by search, for one system group alone (SEC-16)."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from interop.conduct.documenting import ADMINISTRATIONS, FOUND_BY, index_key
+from interop.ports import Record
+
+PAGE: Final = 200
+MOST_READ: Final = 5_000
+"""Rows that one search looks at; a search that would look at more says so instead of being slow."""
+
+
+class TooMany(ValueError):
+    """The search finds more than can be looked through; it must ask for less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Administered:
+    """One resource at its newest version. ``body`` is the resource as written; ``patients`` and ``order`` are number and authority."""
+
+    id: str
+    version: int
+    at: datetime
+    status: str
+    start: datetime
+    end: datetime | None
+    patients: tuple[tuple[str, str], ...]
+    subject: str
+    order: tuple[str, str]
+    request: str
+    pump: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a search asks for. ``what`` and ``value`` are one way to find (``patient``, ``order``, ``subject``, ``request``, ``id``); ``fits`` the rest."""
+
+    what: str
+    value: str
+    fits: Callable[[Administered], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page, by id; ``more``: there are others after its last."""
+
+    found: tuple[Administered, ...]
+    more: bool
+
+
+class Administrations:
+    """Reads only. Every method may raise StoreUnavailable and Busy."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    async def read(self, id: str, group: str) -> Administered | None:
+        """None: there is none, or it is another group's; which of the two is not told."""
+        document = await self._record.projection(ADMINISTRATIONS, id)
+        if document is None:
+            return None
+        said = json.loads(document)
+        return _read(said) if group and said["group"] == group else None
+
+    async def search(self, wanted: Wanted, group: str, after: str, count: int) -> Found:
+        """Those of the group that fit, with ids beyond ``after``, at most ``count``. Raises: TooMany."""
+        if not group:
+            return Found((), more=False)
+        if wanted.what == "id":
+            one = await self.read(wanted.value, group) if wanted.value > after else None
+            return Found((one,) if one is not None and wanted.fits(one) else (), more=False)
+        prefix = index_key(group, wanted.what, wanted.value)
+        at, looked = f"{prefix}{after}", 0
+        found: list[Administered] = []
+        while page := await self._record.projections(FOUND_BY, at, PAGE):
+            for key, _ in page:
+                if not key.startswith(prefix):
+                    return Found(tuple(found), more=False)
+                looked += 1
+                if looked > MOST_READ:
+                    raise TooMany
+                one = await self.read(key.removeprefix(prefix), group)
+                if one is None or not wanted.fits(one):
+                    continue
+                if len(found) == count:
+                    return Found(tuple(found), more=True)
+                found.append(one)
+            at = page[-1][0]
+        return Found(tuple(found), more=False)
+
+
+def _read(document: dict[str, object]) -> Administered:
+    end = document["end"]
+    return Administered(
+        id=str(document["id"]),
+        version=int(str(document["version"])),
+        at=datetime.fromisoformat(str(document["at"])),
+        status=str(document["status"]),
+        start=datetime.fromisoformat(str(document["start"])),
+        end=None if end is None else datetime.fromisoformat(str(end)),
+        patients=tuple((str(value), str(authority)) for value, authority in _pairs(document["patients"])),
+        subject=str(document["subject"]),
+        order=_pairs([document["order"]])[0],
+        request=str(document["request"]),
+        pump=str(document["pump"]),
+        body=str(document["body"]).encode(),
+    )
+
+
+def _pairs(rows: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(rows, list):
+        raise TypeError("not what was kept by this version")
+    return tuple((str(first), str(second)) for first, second in rows)

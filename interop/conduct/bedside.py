@@ -1,0 +1,316 @@
+"""What a named clinician says and does at the bedside page, and what the hospital says of the patient: each one command, each with its actor.
+
+Nothing here touches delivery (SR-01): it settles what is known, ties infusions to orders or lets them go, and takes back what waits on a screen.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from interop.conduct import naming
+from interop.conduct.alerts import Alert, open_alerts, raised, seen
+from interop.conduct.decision import Decision, Told
+from interop.conduct.infusions import InfusionNow, RunAt, all_runs, infusion_at, run_on
+from interop.conduct.offers import Offers
+from interop.conduct.pumps import IDLE
+from interop.conduct.settling import Attest
+from interop.conduct.streams import programme_at
+from interop.conduct.world import Ids, Link, NotConnected, OutcomeUnknown
+from interop.domain import pump as said
+from interop.domain.errors import SenderError
+from interop.domain.events.association import (
+    AssociationBackfilled,
+    AssociationBasis,
+    AssociationEndCause,
+    AssociationEnded,
+    AssociationRestored,
+    AssociationSuspended,
+    RestoreCause,
+    SuspensionCause,
+)
+from interop.domain.events.infusion import InfusionEvent
+from interop.domain.events.nouns import PatientNumber
+from interop.domain.events.programme import RecallCause, Seen
+from interop.domain.finding import Owner
+from interop.domain.lifecycle import infusion as infusions
+from interop.domain.lifecycle.programme import State
+from interop.domain.patient import PatientId
+from interop.domain.quantity import Quantity, UnitMismatch
+from interop.ports import AuditRow, Clock, Record, StreamMoved, Timer, TimerEnd
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES: Final = 32
+
+
+class NotSo(SenderError):
+    """What was asked for does not fit what is known; the text is for the person who asked, and names no patient."""
+
+
+class Adt(Enum):
+    """What the hospital says of a patient (D-12); the messages that say it are read elsewhere."""
+
+    TRANSFER = "transfer"  # A02
+    DISCHARGE = "discharge"  # A03
+    CLASS_CHANGE = "change of patient class"  # A06, A07
+    MERGE = "merge"  # A40
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFact:
+    """One such word. ``cancels``: the message that is taken back (A11, A12, A13), instead of ``what``."""
+
+    message_id: str
+    patient: PatientId
+    what: Adt | None
+    cancels: str = ""
+
+
+SUSPENDS: Final = {
+    Adt.TRANSFER: SuspensionCause.TRANSFER,
+    Adt.DISCHARGE: SuspensionCause.DISCHARGE,
+    Adt.CLASS_CHANGE: SuspensionCause.CLASS_CHANGE,
+    Adt.MERGE: SuspensionCause.MERGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToAssociate:
+    """An infusion that is nobody's, and the order that it is said to be of: patient by wristband, drug and concentration by the order (D-11)."""
+
+    pump_id: str
+    channel_id: str
+    order_id: str
+    placer_order_number: str
+    sender: str
+    patient: PatientId
+    drug: str
+    concentration: Quantity | None
+
+
+class Bedside:
+    """The shell. Every command may raise StoreUnavailable and Busy; then it was not done."""
+
+    def __init__(self, record: Record, clock: Clock, ids: Ids, offers: Offers, link_to: Callable[[str], Link | None]) -> None:
+        self._record, self._clock, self._ids, self._offers, self._link_to = record, clock, ids, offers, link_to
+
+    # ── offers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def attest(self, programme_id: str, by: str, saw: Seen, words: str) -> None:
+        """D-10: a named clinician looked at the pump; it closes as unknown. Raises: NotSo: it is not uncertain."""
+        today = (await programme_at(self._record, programme_id)).today
+        if today is None or today.state is not State.UNCERTAIN:
+            raise NotSo("this program is not in doubt any more")
+        await self._offers.settle(programme_id, Attest(by, saw, words), None)
+
+    async def recall(self, programme_id: str, by: str) -> None:
+        """Take an offer back that waits on a screen; the pump has the last word. Raises: NotSo: it does not wait."""
+        today = (await programme_at(self._record, programme_id)).today
+        if today is None or not today.holds_channel:
+            raise NotSo("this program does not wait on a pump any more")
+        await self._offers.recall(programme_id, by, RecallCause.CANCELLED_BY_CLIENT)
+
+    async def seen(self, alert_id: str, by: str, words: str = "") -> None:
+        """A person has looked at what an alert is about. Raises: NotSo: somebody else has."""
+        if not any(alert.id == alert_id for alert in await open_alerts(self._record)):
+            raise NotSo("somebody has looked at this already")
+        now = self._clock.now()
+        await self._record.commit(seen(alert_id, by, words, now).commit(now))
+
+    # ── whose it is ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def dissociate(self, pump_id: str, channel_id: str, by: str) -> None:
+        """What runs there is nobody's from now on; it goes on running. Raises: NotSo."""
+        run = await run_on(self._record, pump_id, channel_id)
+
+        def ended(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
+            association = infusion.today.association if infusion.today is not None else None
+            if association is None:
+                raise NotSo("nothing on this channel is anybody's")
+            return (AssociationEnded(at=now, association_id=association.id, cause=AssociationEndCause.DISSOCIATED, by=by),)
+
+        if run is None:
+            raise NotSo("nothing runs on this channel")
+        bare = RunAt(run.infusion_id, run.pump_id, run.channel_id)
+        told = await self._tell(run.infusion_id, ended, "bedside.dissociate", by, Decision(kept=(*run.over(), *bare.rows())))
+        await self._show(pump_id, said.Dissociate(_id_of(told), channel_id))
+
+    async def associate(self, wanted: ToAssociate, by: str) -> None:
+        """D-11: what runs becomes an order's without being programmed, and all that it gave is that order's. Raises: NotSo: it does not fit."""
+        run = await run_on(self._record, wanted.pump_id, wanted.channel_id)
+        if run is None:
+            raise NotSo("nothing runs on this channel")
+        number = PatientNumber(wanted.patient.value, wanted.patient.authority)
+        id = self._ids.new()
+
+        def backfilled(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
+            today = infusion.today
+            if today is None or today.association is not None:
+                raise NotSo("this infusion is an order's already")
+            if today.drug != wanted.drug:
+                raise NotSo(f"the channel runs {today.drug or 'something without a name'}, the order is for {wanted.drug}")
+            if not _same(today.concentration, wanted.concentration):
+                raise NotSo("the channel runs another concentration than the order's")
+            return (
+                AssociationBackfilled(
+                    at=now,
+                    association_id=id,
+                    patient=number,
+                    placer_order_number=wanted.placer_order_number,
+                    basis=AssociationBasis.REVIEW,
+                    by=by,
+                    since=infusion.events[0].happened_at,
+                    until=None,
+                ),
+            )
+
+        theirs = RunAt(
+            run.infusion_id,
+            run.pump_id,
+            run.channel_id,
+            wanted.order_id,
+            wanted.placer_order_number,
+            wanted.sender,
+            run.programme_id,
+            number,
+        )
+        await self._tell(run.infusion_id, backfilled, "bedside.associate", by, Decision(kept=theirs.rows()))
+        await self._show(wanted.pump_id, said.Associate(id, wanted.channel_id, wanted.patient, wanted.placer_order_number))
+
+    async def confirm_patient(self, pump_id: str, channel_id: str, patient: PatientId, by: str) -> None:
+        """D-12, SR-05: one bedside confirmation, by wristband, lifts every doubt on this channel. Raises: NotSo: another patient, or no doubt."""
+        run = await run_on(self._record, pump_id, channel_id)
+        if run is None:
+            raise NotSo("nothing runs on this channel")
+
+        def restored(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
+            association = infusion.today.association if infusion.today is not None else None
+            if association is None or not association.suspensions:
+                raise NotSo("nothing is in doubt on this channel")
+            if (association.patient.value, association.patient.authority) != (patient.value, patient.authority):
+                raise NotSo("the wristband is another patient's than the one whose infusion this is: dissociate it first")
+            lifts = tuple(doubt.message_id for doubt in association.suspensions)
+            return (
+                AssociationRestored(at=now, association_id=association.id, cause=RestoreCause.BEDSIDE, lifts=lifts, by=by, message_id=""),
+            )
+
+        await self._tell(run.infusion_id, restored, "bedside.confirm-patient", by, Decision())
+
+    # ── what the hospital says ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def patient_fact(self, fact: PatientFact) -> None:
+        """D-12: never ends the documentation of what infuses; puts it in doubt, ends what is idle and discharged, or lifts the doubt again."""
+        for run in await all_runs(self._record):
+            if run.patient is not None and (run.patient.value, run.patient.authority) == (fact.patient.value, fact.patient.authority):
+                await self._fact(run, fact)
+
+    async def _fact(self, run: RunAt, fact: PatientFact) -> None:
+        words = ""
+
+        def events(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
+            today = infusion.today
+            association = today.association if today is not None else None
+            if today is None or association is None:
+                return ()
+            if fact.what is None:
+                known = [doubt for doubt in association.suspensions if doubt.message_id == fact.cancels]
+                if not known:
+                    return ()
+                return (
+                    AssociationRestored(
+                        at=now,
+                        association_id=association.id,
+                        cause=RestoreCause.CANCELLED,
+                        lifts=(fact.cancels,),
+                        by="",
+                        message_id=fact.message_id,
+                    ),
+                )
+            if any(doubt.message_id == fact.message_id for doubt in association.suspensions):
+                return ()
+            if fact.what is Adt.DISCHARGE and today.state in (infusions.State.PAUSED, infusions.State.ENDED):
+                cause = AssociationEndCause.DISCHARGED_AND_IDLE
+                return (AssociationEnded(at=now, association_id=association.id, cause=cause, by=""),)
+            return (AssociationSuspended(at=now, association_id=association.id, cause=SUSPENDS[fact.what], message_id=fact.message_id),)
+
+        if fact.what is not None:
+            words = f"A {fact.what.value} was told for the patient of this infusion. Confirm at the bedside whose it is."
+        more = Decision()
+        if words:
+            more = raised(
+                Alert(
+                    self._ids.new(), self._clock.now(), words, Owner.NURSE, run.pump_id, run.channel_id, run.order_id, "", run.infusion_id
+                )
+            )
+        await self._tell(run.infusion_id, events, "patient.fact", fact.message_id, more)
+
+    # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def idle(self, timer: Timer) -> None:
+        """SR-04: it has stood still or been over for so long that it is nobody's any more. Raises: StoreUnavailable, Busy."""
+
+        def ended(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
+            today = infusion.today
+            association = today.association if today is not None else None
+            if today is None or association is None or today.state in (infusions.State.RUNNING, infusions.State.KVO):
+                return ()
+            return (AssociationEnded(at=now, association_id=association.id, cause=AssociationEndCause.IDLE, by=""),)
+
+        run = next((each for each in await all_runs(self._record) if each.infusion_id == timer.subject), None)
+        rows = () if run is None else (*run.over(), *RunAt(run.infusion_id, run.pump_id, run.channel_id).rows())
+        end = Decision(timers=(TimerEnd(IDLE, timer.subject, timer.due_at),), kept=rows)
+        await self._tell(timer.subject, ended, "association.idle", "system", end)
+
+    # ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _tell(
+        self,
+        infusion_id: str,
+        decide: Callable[[InfusionNow, datetime], tuple[InfusionEvent, ...]],
+        action: str,
+        by: str,
+        more: Decision,
+    ) -> tuple[InfusionEvent, ...]:
+        for _ in range(MOST_TRIES):
+            now = self._clock.now()
+            infusion = await infusion_at(self._record, infusion_id)
+            events = decide(infusion, now)
+            for event in events:
+                infusions.apply(infusion.today, event)  # one event each: what the table has no row for is refused before it is written
+            if not events:
+                more = Decision(timers=more.timers)
+            told = Decision(
+                told=(Told(infusion.stream, infusion.version, events),),
+                audit=(AuditRow(now, by, action, "done" if events else "nothing to do", subject=infusion_id),),
+            )
+            try:
+                await self._record.commit(told.and_(more).commit(now))
+            except StreamMoved:
+                continue
+            return events
+        raise StreamMoved(naming.infusion_stream(infusion_id), 0, 0)
+
+    async def _show(self, pump_id: str, frame: said.Associate | said.Dissociate) -> None:
+        link = self._link_to(pump_id)
+        if link is None:
+            return
+        try:
+            await link.send(frame)
+        except (NotConnected, OutcomeUnknown):
+            log.info("a pump does not show yet whose its channel is", extra={"pump": pump_id})
+
+
+def _same(here: Quantity | None, there: Quantity | None) -> bool:
+    if here is None or there is None:
+        return here is there
+    try:
+        return here == there
+    except UnitMismatch:
+        return False
+
+
+def _id_of(events: Iterable[InfusionEvent]) -> str:
+    return next((event.association_id for event in events if isinstance(event, AssociationEnded)), "")
