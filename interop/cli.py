@@ -163,6 +163,15 @@ def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     _config_option(build)
     build.set_defaults(run=_release_build)
+    library = of_release.add_parser(
+        "library",
+        help="write a release's drug library as the document that pumps hold",
+        description="Writes the drug library of the release in force, or of a site's folder, as one JSON document for pumps (docs/pump-link.md, 5).",
+    )
+    library.add_argument("--config", default="", metavar="FILE", help="the server's settings: the library of its release in force")
+    library.add_argument("--site", default="", metavar="SITE", help="folder of a site instead (default without --config: the demo site)")
+    library.add_argument("--out", required=True, metavar="FILE", help="where to write it; a file that is there is replaced")
+    library.set_defaults(run=_release_library)
 
     store = commands.add_parser("store", help="the record", description="Work on the record.")
     of_store = store.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -470,6 +479,13 @@ def _settings(arguments: argparse.Namespace) -> int:
 
     _say(json.dumps(settings_text.as_json(), indent=2, ensure_ascii=False) if arguments.json else settings_text.describe())
     return OK
+
+
+def _release_library(arguments: argparse.Namespace) -> int:
+    from interop.service.pump_library import write_library
+
+    config = Path(arguments.config) if arguments.config else None
+    return write_library(config, _path(arguments.site), Path(arguments.out), out=sys.stdout, err=sys.stderr)
 
 
 def _release_build(arguments: argparse.Namespace) -> int:
