@@ -8,6 +8,7 @@ Each listener's address is printed when it listens, one a line.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
@@ -36,6 +37,8 @@ STOPPED, FAILED, WRONG_SETTINGS = 0, 1, 2
 DOORS_S: Final = 10
 """How long the doors may take to finish what is under way, in seconds."""
 PLANNING_S: Final = 5
+YOUNG: Final = 10_000
+"""How many objects are made, over those let go, before the collector looks for cycles among them."""
 LOOK_S: Final = 5
 """How often it is looked whether another release was made active."""
 
@@ -93,6 +96,7 @@ async def run(settings: Settings, say: Say) -> None:
                     for name, runs in (("releases", _follow_releases(record, conduct, book)), ("projections", keep_up(record))):
                         watching.append(asyncio.create_task(runs, name=name))
                     await _open(settings, conduct, record, clock, ids, doors, say)
+                    _leave_what_stays()
                     log.info("the server is ready", extra={"node": settings.node.name})
                     await stopping.wait()
             finally:
@@ -106,6 +110,13 @@ async def run(settings: Settings, say: Say) -> None:
                     if isinstance(way.send, wiring.ToListener):
                         way.send.close()
                 end()
+
+
+def _leave_what_stays() -> None:
+    """The collector of cycles no longer walks through releases and modules, and looks at what is young less often: it took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 20)
 
 
 async def _open(
