@@ -33,6 +33,7 @@ from interop.domain.delivery import SecondCheck
 from interop.domain.errors import InteropError
 from interop.domain.events.event import PumpSaid
 from interop.domain.events.infusion import ContactLost, ContactRegained
+from interop.domain.events.programme import Planned
 from interop.domain.finding import Finding, Owner, PivError
 from interop.domain.lifecycle import infusion as infusions
 from interop.domain.lifecycle.programme import State
@@ -40,6 +41,7 @@ from interop.domain.lifecycle.table import NoRow
 from interop.domain.order import Order
 from interop.domain.patient import PatientId
 from interop.domain.plan import Offer
+from interop.domain.quantity import Quantity
 from interop.ports import (
     AuditRow,
     Busy,
@@ -126,7 +128,7 @@ class Pumps:
         runs = await runs_on_pump(self._record, pump.pump_id)
         here = next((run for run in runs if run.channel_id == channel_id), None)
         expects: tuple[Expect, ...] = ()
-        running = _running(report, here)
+        running = _running(report, here, await self._offered_concentration(here))
         if here is not None:
             infusion = await infusion_at(self._record, here.infusion_id)
             expects = (Expect(infusion.stream, infusion.version),)
@@ -146,6 +148,15 @@ class Pumps:
             expects=expects,
             channel_key=key,
         )
+
+    async def _offered_concentration(self, here: RunAt | None) -> Quantity | None:
+        """What runs from an offer has its concentration exactly; the link says it to nine decimals."""
+        if here is None or not here.programme_id:
+            return None
+        events = (await programme_at(self._record, here.programme_id)).events
+        planned = next((event for event in events if isinstance(event, Planned)), None)
+        settings = planned.settings if planned is not None else ()
+        return next((each.set for each in settings if each.name == "concentration"), None)
 
     async def _in_doubt(self, runs: tuple[RunAt, ...]) -> str:
         """D-12: what put any association of this pump in doubt; empty: nothing."""
@@ -454,8 +465,14 @@ def _log_name(pump_id: str, log_id: str) -> str:
     return f"pump-log {naming.channel_of(pump_id, log_id)}"
 
 
-def _running(report: said.ChannelReport, here: RunAt | None) -> Running | None:
-    """What runs there: the amounts by the pump's word, whose it is by the record's alone (SR-50)."""
+NINE_DECIMALS: Final = 10**9
+
+
+def _running(report: said.ChannelReport, here: RunAt | None, offered: Quantity | None) -> Running | None:
+    """What runs there: the amounts by the pump's word, whose it is by the record's alone (SR-50).
+
+    ``offered`` is the exact concentration of the offer that runs; it stands where the pump's word is the same to the link's nine decimals.
+    """
     run = report.run
     rate = None if run is None else run.set_rate or run.rate
     if run is None or rate is None:
@@ -464,7 +481,7 @@ def _running(report: said.ChannelReport, here: RunAt | None) -> Running | None:
         placer_order_number=here.placer_order_number if here is not None else "",
         entry_key=run.entry_key,
         drug=run.drug,
-        concentration=run.concentration,
+        concentration=offered if offered is not None and _same_on_the_link(offered, run.concentration) else run.concentration,
         rate=rate,
         dose_rate=run.dose_rate,
         dosing_weight=run.weight,
@@ -472,6 +489,10 @@ def _running(report: said.ChannelReport, here: RunAt | None) -> Running | None:
         system_group=naming.group_of(here.order_id) if here is not None else "",
         order_number=here.order_number if here is not None else "",
     )
+
+
+def _same_on_the_link(exact: Quantity, told: Quantity | None) -> bool:
+    return told is not None and exact.unit == told.unit and abs(exact.value - told.value) * NINE_DECIMALS <= 1
 
 
 def _patient_of(here: RunAt | None, runs: tuple[RunAt, ...]) -> PatientId | None:

@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: in the order of ASCII, no letter that looks like another
@@ -50,3 +51,43 @@ def _written(number: int, digits: int) -> str:
         number, digit = divmod(number, 32)
         written = DIGITS[digit] + written
     return written
+
+
+class WorldClock:
+    """The one clock of a demonstration, which every process of it reads from a file that only grows (design: Time in the demo).
+
+    A line is ``WALL WORLD FACTOR``: from the instant WALL of the system's clock on, the time is WORLD plus FACTOR times what has passed since WALL.
+    Both instants carry an offset, FACTOR is a whole number from 1. Lines are written before they hold, and join on; a last line without its end is
+    not read yet. For a demo on loopback only: the service does not start with it otherwise (SEC-41).
+    """
+
+    def __init__(self, path: Path, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Raises: OSError; ValueError: a line is none, or there is none."""
+        self._path, self._wall = path, wall
+        self._size = -1
+        self._lines: list[tuple[datetime, datetime, int]] = []
+        self._latest = self._read(wall())
+
+    def now(self) -> datetime:
+        """The world's time, which never goes back."""
+        self._latest = max(self._latest, self._read(self._wall()))
+        return self._latest
+
+    def _read(self, wall: datetime) -> datetime:
+        size = self._path.stat().st_size
+        if size != self._size:
+            whole = self._path.read_text(encoding="ascii").rpartition("\n")[0]
+            self._lines, self._size = [_line(line) for line in whole.splitlines()], size
+            if not self._lines:
+                raise ValueError(f"{self._path} has no line")
+        begun = [line for line in self._lines if line[0] <= wall]
+        since, world, factor = begun[-1] if begun else self._lines[0]
+        return (world + (wall - since) * factor).astimezone(UTC)
+
+
+def _line(text: str) -> tuple[datetime, datetime, int]:
+    wall, world, factor = text.split()
+    line = datetime.fromisoformat(wall), datetime.fromisoformat(world), int(factor)
+    if line[0].utcoffset() is None or line[1].utcoffset() is None or line[2] < 1:
+        raise ValueError("not a line of a world clock")
+    return line
