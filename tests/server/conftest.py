@@ -11,7 +11,7 @@ from tests.server import machine
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return machine.init(tmp_path_factory.mktemp("made") / "server")
+    return machine.init(tmp_path_factory.mktemp("made") / "server", by=machine.interop)
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from interop.adapters.store import open_record
+from interop.adapters.store.chain import verify_audit, verify_events
+from interop.service.world import SystemClock
 from interop.wire.hl7v2.ack import AckCode
 from tests.server import ehr, machine
 
@@ -22,7 +25,10 @@ GONE = (OSError, asyncio.IncompleteReadError)
 
 @dataclass
 class Verdict:
-    """``lost`` were acknowledged and are not in the record; ``twice`` were planned more than once, ``never`` not at all; the rest says itself."""
+    """``lost`` were acknowledged and are not in the record; ``twice`` were planned more than once, ``never`` not at all; the rest says itself.
+
+    ``broken``: chains of events and of audit rows in which a row does not follow from the one before (SEC-35).
+    """
 
     rounds: int
     acknowledged: int
@@ -31,18 +37,19 @@ class Verdict:
     twice: list[str] = field(default_factory=list)
     reordered: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     killed_with_work_left: int = 0
     resent: int = 0
 
     @property
     def is_sound(self) -> bool:
-        return not (self.lost or self.never or self.twice or self.reordered or self.unanswered)
+        return not (self.lost or self.never or self.twice or self.reordered or self.unanswered or self.broken)
 
     def __str__(self) -> str:
         return (
             f"{self.rounds} kills, {self.killed_with_work_left} of them with accepted requests not planned yet; {self.acknowledged} acknowledged: "
             f"{len(self.lost)} lost, {len(self.never)} never planned, {len(self.twice)} planned twice, {len(self.reordered)} reordered in a lane, "
-            f"{len(self.unanswered)} without their RRG; {self.resent} RRG sent again, byte for byte"
+            f"{len(self.unanswered)} without their RRG, {len(self.broken)} chains broken; {self.resent} RRG sent again, byte for byte"
         )
 
 
@@ -134,7 +141,21 @@ def judge(config: Path, stations: list[Workstation], listener: ehr.Listener) -> 
     for station in stations:
         numbers = [int(each.answers.rpartition("-")[2]) for each in listener.first_seen if each.answers.startswith(f"{station.name}-")]
         verdict.reordered += [f"{station.name}-{later}" for earlier, later in itertools.pairwise(numbers) if later < earlier]
+    verdict.broken = asyncio.run(broken_chains(config))
     return verdict
+
+
+async def broken_chains(config: Path) -> list[str]:
+    """Of the events, and of each node's audit rows."""
+    record = await open_record(f"sqlite:///{config.parent / 'interop.db'}", node="auditor", clock=SystemClock())
+    try:
+        verdicts = {"events": await verify_events(record)}
+        verdicts |= {f"audit of {node}": await verify_audit(record, node) for node in await record.audit_nodes()}
+    finally:
+        await record.close()
+    assert len(verdicts) >= 2
+    assert all(verdict.rows for verdict in verdicts.values())
+    return [f"{name}: {verdict.why}" for name, verdict in verdicts.items() if not verdict.sound]
 
 
 def _finish(config: Path, within_s: float = 120) -> None:

@@ -1,5 +1,6 @@
 """One server as an operator has it: a folder made by ``interop init``, and real processes on loopback that can be stopped and killed."""
 
+import io
 import os
 import shutil
 import signal
@@ -7,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from interop import cli
 
 REPOSITORY = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60
@@ -32,13 +35,27 @@ def interop(*arguments: str | Path, check: bool = True, environment: dict[str, s
     return done
 
 
+def command(*arguments: str | Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """One command within this process, where what it imports is there already; what is told by a process of its own is ``interop``'s to try."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = cli.main([*map(str, arguments)])
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    done = subprocess.CompletedProcess(["interop", *map(str, arguments)], code, out.getvalue(), err.getvalue())
+    if check:
+        assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
 def _environment(further: dict[str, str] | None = None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(REPOSITORY), **(further or {})}
 
 
-def init(folder: Path, *options: str) -> Path:
+def init(folder: Path, *options: str, by: Callable[..., object] = command) -> Path:
     """A server's folder with free ports; gives its interop.toml."""
-    interop("init", folder, "--mllp-port", "0", "--fhir-port", "0", "--pages-port", "0", *options)
+    by("init", folder, "--mllp-port", "0", "--fhir-port", "0", "--pages-port", "0", *options)
     return folder / "interop.toml"
 
 

@@ -47,7 +47,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory, listener: int | None
 
 @pytest.fixture(scope="module")
 def token(demonstration: machine.Running) -> str:
-    said = machine.interop("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", demonstration.config).stdout
+    said = machine.command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", demonstration.config).stdout
     return said.splitlines()[-1]
 
 

@@ -100,7 +100,7 @@ def test_sr_53_damaged_resources_are_answered_and_the_connection_survives(config
     chance = random.Random(SEED)
     put = [*PUT, b'"', b"{", b"}", b"[", b"null", b'"status":"x",', b"1e400", b"\\ud800", b'"id":"../x",']
     with serving(config) as server:
-        token = machine.interop("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
+        token = machine.command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
         at = server.address("fhir").removeprefix("https://").partition("/")[0]
         connection = http.client.HTTPSConnection(at, context=ehr.tls_of(config), timeout=30)
         heard: Counter[int] = Counter()

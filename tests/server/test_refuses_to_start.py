@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interop.site.places import demo_site
-from tests.server.machine import interop, serving
+from tests.server.machine import command, interop, serving
 
 
 def refused(config: Path, code: int) -> str:
@@ -44,10 +44,10 @@ def test_a_store_without_a_schema_says_how_to_migrate_and_one_without_a_release_
     for file in config.parent.glob("interop.db*"):
         file.unlink()
     assert f"interop store migrate --config {config}" in refused(config, 2)
-    assert "migrated" in interop("store", "migrate", "--config", config).stdout
-    assert "up to date" in interop("store", "migrate", "--config", config).stdout
+    assert "migrated" in command("store", "migrate", "--config", config).stdout
+    assert "up to date" in command("store", "migrate", "--config", config).stdout
     assert "interop release build" in refused(config, 2)
-    assert "made active" in interop("release", "build", "--config", config).stdout
+    assert "made active" in command("release", "build", "--config", config).stdout
     with serving(config) as server:
         assert len(server.said) == 3
 
@@ -57,10 +57,10 @@ def test_an_unsound_site_makes_no_release_and_says_every_fault(config: Path, tmp
     shutil.copytree(demo_site(), site)
     units = site / "units.csv"
     units.write_text(units.read_text(encoding="utf-8") + "nonsense,not-a-unit,\nfurther,neither,\n", encoding="utf-8")
-    done = interop("release", "build", site, "--config", config, check=False)
+    done = command("release", "build", site, "--config", config, check=False)
     assert done.returncode == 3
     assert done.stderr.count("units.csv:") >= 2
-    assert "in force already" in interop("release", "build", "--config", config).stdout
+    assert "in force already" in command("release", "build", "--config", config).stdout
 
 
 @pytest.mark.requirement("SEC-03")
@@ -70,17 +70,17 @@ def test_sec_03_no_listener_speaks_in_clear_text_outside_of_a_demonstration(conf
 
 def test_a_second_init_changes_nothing_and_people_are_managed_from_the_console(config: Path):
     before = {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file() and not path.name.startswith("interop.db")}
-    again = interop("init", config.parent).stdout
+    again = command("init", config.parent).stdout
     assert "made" not in again
     assert before == {path: path.read_bytes() for path in before}
     password = config.parent / "password"
     password.write_text("correct-horse-battery-staple\n", encoding="ascii")
     password.chmod(0o600)
     options = ("--name", "Anna Nurse", "--role", "nurse", "--password-file", password, "--config", config)
-    assert interop("users", "add", "anna", *options).returncode == 0
-    assert interop("users", "add", "anna", *options, check=False).returncode == 3
-    assert interop("users", "disable", "anna", "--config", config).returncode == 0
-    assert "anna  disabled" in interop("users", "list", "--config", config).stdout
-    assert interop("clients", "add", "lab", "--sender", "pcd03-demo", "--config", config, check=False).returncode == 2
-    assert "no clients" in interop("clients", "list", "--config", config).stdout
-    assert "rebuilt newest-event@1 from" in interop("rebuild", "--config", config).stdout
+    assert command("users", "add", "anna", *options).returncode == 0
+    assert command("users", "add", "anna", *options, check=False).returncode == 3
+    assert command("users", "disable", "anna", "--config", config).returncode == 0
+    assert "anna  disabled" in command("users", "list", "--config", config).stdout
+    assert command("clients", "add", "lab", "--sender", "pcd03-demo", "--config", config, check=False).returncode == 2
+    assert "no clients" in command("clients", "list", "--config", config).stdout
+    assert "rebuilt newest-event@1 from" in command("rebuild", "--config", config).stdout

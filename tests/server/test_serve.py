@@ -16,14 +16,14 @@ import pytest
 from interop.site.places import demo_site
 from interop.wire.hl7v2.ack import AckCode
 from tests.server import ehr, machine
-from tests.server.machine import interop, serving
+from tests.server.machine import command, interop, serving
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Until = Callable[..., None]
 
 
 def a_token(config: Path) -> Path:
-    said = interop("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout
+    said = command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout
     token = config.parent / "token"
     token.write_text(said.splitlines()[-1] + "\n", encoding="ascii")
     token.chmod(0o600)
@@ -56,7 +56,7 @@ def test_from_init_to_an_answered_order_over_mutual_tls_and_over_fhir(config: Pa
             (location,) = re.findall(r"^Location: (\S+)$", created.stdout, re.MULTILINE)
             read = fetched(config, location.partition("/_history")[0], token.read_text(encoding="ascii").strip())
             assert read["identifier"] == json.loads(resource.read_bytes())["identifier"]
-            interop("clients", "revoke", "ehr-fhir", "--config", config)
+            command("clients", "revoke", "ehr-fhir", "--config", config)
             with pytest.raises(urllib.error.HTTPError, match="401"):
                 fetched(config, location.partition("/_history")[0], token.read_text(encoding="ascii").strip())
     assert server.process.returncode == 0
@@ -162,8 +162,8 @@ def test_d_25_a_release_that_is_built_while_the_server_runs_is_used_without_a_re
 
     with serving(config) as server:
         assert asyncio.run(code("M-0")) is AckCode.CA
-        assert "made active" in interop("release", "build", site, "--config", config).stdout
-        assert "in force already" in interop("release", "build", site, "--config", config).stdout
+        assert "made active" in command("release", "build", site, "--config", config).stdout
+        assert "in force already" in command("release", "build", site, "--config", config).stdout
         numbers = iter(range(1, 1000))
         until(lambda: asyncio.run(code(f"M-{next(numbers)}")) is AckCode.CR)
 

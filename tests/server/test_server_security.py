@@ -21,7 +21,7 @@ from interop.service.wiring import conduct_of
 from interop.service.world import SystemClock, TimeOrderedIds
 from interop.wire.hl7v2.ack import AckCode
 from tests.server import ehr
-from tests.server.machine import interop, serving
+from tests.server.machine import command, serving
 from tests.wards.ward import demo_release
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -120,7 +120,7 @@ def test_sec_05_and_sec_30_whoever_a_peer_says_it_is_and_no_patient_is_in_any_ou
         codes = asyncio.run(send())
         assert codes[0] is AckCode.CA
         assert codes[1:5] == [AckCode.CR] * 4, "SEC-05: another sending application, and what is no order"
-        token = interop("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
+        token = command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
         resource = json.loads((GOLDEN / "fhir" / "dopamine-dose-rate.json").read_bytes())
         resource["subject"] = {"reference": f"Patient/{number}", "display": f"{name}, {first}"}
         at = server.address("fhir").removeprefix("https://").partition("/")[0]

@@ -42,7 +42,7 @@ def stored(config: Path, server: machine.Running, token: str) -> int:
 
 
 def a_token(config: Path) -> str:
-    return machine.interop("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
+    return machine.command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
 
 
 def test_d_08_on_postgresql_from_init_to_an_answer_through_a_killed_server_and_a_database_that_crashes_under_load(
