@@ -114,7 +114,7 @@ class PumpsHear(Protocol):
         """
 
     def gone(self, pump_id: str, link: "Link") -> None:
-        """The connection ended. Called once for each ``hello`` that returned, after the last ``heard`` of that link."""
+        """The connection ended. Called once for each ``hello``, also one that raised, after the last ``heard`` of that link."""
 
 
 class Link(Protocol):

@@ -147,7 +147,8 @@ def test_conduct_can_refuse_a_hello_with_its_reason(run: Run):
             await pump.say(hello())
             assert await pump.closed() == (4001, "this library is not known here")
             await ward.quiet()
-            assert ward.conduct.gone_links == []
+            assert len(ward.conduct.gone_links) == 1
+            assert ward.conduct.links == {}
 
     run(story())
 
@@ -390,7 +391,7 @@ def test_of_many_connections_at_once_one_is_the_pumps_and_each_that_was_is_gone(
             await until(lambda: sum(end.done() for end in ends) == 7)
             assert [end.result() for end in ends if end.done()] == [(4000, "replaced")] * 7
             assert ward.door.figures().links == 1
-            assert len(ward.conduct.hellos) == len(ward.conduct.gone_links) + 1
+            assert len(ward.conduct.hellos) == len(ward.conduct.gone_links) + 1  # those that were replaced before they had their turn said none
 
     run(story())
 

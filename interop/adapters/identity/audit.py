@@ -52,6 +52,9 @@ USER_ADDED: Final = Act("user added", _ALERT, ("110137", "User Security Attribut
 USER_CHANGED: Final = Act("user changed", _ALERT, ("110137", "User Security Attributes Changed"), "U")
 CLIENT_ADDED: Final = Act("client added", _ALERT, ("110137", "User Security Attributes Changed"), "C")
 CLIENT_REVOKED: Final = Act("client revoked", _ALERT, ("110137", "User Security Attributes Changed"), "D")
+PUMP_ENROLLED: Final = Act("pump enrolled", _ALERT, ("110137", "User Security Attributes Changed"), "C")
+PUMP_REVOKED: Final = Act("pump revoked", _ALERT, ("110137", "User Security Attributes Changed"), "D")
+PUMP_REFUSED: Final = Act("pump refused", _AUTHENTICATION, ("110126", "Node Authentication"))
 
 
 def row(

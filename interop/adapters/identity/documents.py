@@ -79,6 +79,18 @@ class Token:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolledPump:
+    """A pump that may connect as itself: ``model`` is the site's key, ``fingerprint`` the SHA-256 of its one certificate, in hexadecimal."""
+
+    id: str
+    model: str
+    fingerprint: str
+    enrolled_at: datetime
+    revoked_at: datetime | None = None
+    version: int = 1
+
+
 class Table(Generic[T]):
     """One table of documents of one class."""
 
@@ -126,3 +138,4 @@ BADGES: Final = Table("identity.badges", Badge)
 SESSIONS: Final = Table("identity.sessions", Session)
 CLIENTS: Final = Table("identity.clients", Client)
 TOKENS: Final = Table("identity.tokens", Token)
+PUMPS: Final = Table("identity.pumps", EnrolledPump)

@@ -1,4 +1,4 @@
-"""What happens to users, badges, sessions and clients, past tense; no event holds a secret or a hash of one, since events are kept for ever."""
+"""What happens to users, badges, sessions, clients and pumps, past tense; no event holds a secret or a hash of one, since events are kept for ever."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,6 +122,23 @@ class ClientRevoked(ByActor):
     type: ClassVar[str] = "identity.client-revoked"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpEnrolled(ByActor):
+    """A pump may connect as itself, with this certificate (SHA-256) and no other; an older one holds no longer."""
+
+    type: ClassVar[str] = "identity.pump-enrolled"
+    pump: str
+    model: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpRevoked(ByActor):
+    """The pump may not connect until it is enrolled anew with another certificate."""
+
+    type: ClassVar[str] = "identity.pump-revoked"
+
+
 EVENTS: Final[tuple[type[Event], ...]] = (
     UserAdded,
     RolesSet,
@@ -136,6 +153,8 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SessionEnded,
     ClientAdded,
     ClientRevoked,
+    PumpEnrolled,
+    PumpRevoked,
 )
 """Every event of identity."""
 

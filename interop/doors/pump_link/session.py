@@ -162,9 +162,9 @@ class Session:
             raise self._bad("hello: missing")
         await self._check(hello)
         await self._take_over(hello.pump_id)
-        await self._kept(self._shared.hears.hello(hello, self))
-        self._shared.tally.hellos += 1
         try:
+            await self._kept(self._shared.hears.hello(hello, self))
+            self._shared.tally.hellos += 1
             while True:
                 word = await self._hear()
                 if isinstance(word, said.Hello):
