@@ -139,6 +139,7 @@ class LaneWorker:
             if lease is not None:
                 self._held[lease.lane] = lease
                 self._looked_at = None  # there may be more
+                self._hints |= hints - self._held.keys()  # and what was hinted at and is not held yet is asked for again
                 worked |= await self._drain(lease.lane)
             elif not hints <= self._held.keys():  # a lane that was empty when this node was killed is still leased to what it was then
                 await self.take_over()

@@ -189,3 +189,22 @@ def test_after_a_restart_the_lanes_of_the_dead_process_are_taken_over_at_once():
         await hospital.close()
 
     run(story())
+
+
+def test_after_a_restart_an_answer_in_a_lane_that_was_empty_waits_for_no_lease_of_the_dead_process():
+    """Also when another lane, which nobody holds, has something to send at the same moment."""
+
+    async def story() -> None:
+        hospital = await Hospital.open()
+        await hospital.send(an_order(1))
+        await hospital.settled()
+        await hospital.restart()
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*(hospital.send(an_order(number, message_id=f"R{number}", pump=f"LVP-{number:04d}")) for number in (1, 2, 3)))
+        await hospital.settled()
+        assert asyncio.get_running_loop().time() - began < 10, "long before its lease would have run out"
+        assert len(hospital.ehr.answers) == 4
+        await hospital.close()
+
+    run(story())
