@@ -10,6 +10,7 @@ PLAIN: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{0,8}[1-9])?", re.ASC
 """A number of the link: at most 9 digits before and 9 after the point, no sign, no exponent, no zero too many."""
 
 DECIMALS: Final = 9
+SMALL: Final = Fraction(1, 100)
 
 _SCALES: Final = {
     **dict.fromkeys(("g", "mg", "ug", "ng"), "mass"),
@@ -123,10 +124,10 @@ class Amount:
         return plain(self.value, DECIMALS)
 
     def __str__(self) -> str:
-        """For people: thousands separated, at most 4 decimals and no zero too many; what is cut off is marked ``≈``."""
+        """For people: thousands separated, at most 4 decimals (9 below 0.01) and no zero too many; what is cut off is marked ``≈``."""
         decimals = 4
-        while decimals < DECIMALS and self.value and not round(self.value, decimals):
-            decimals += 1
+        while decimals < DECIMALS and self.value < SMALL and round(self.value, decimals) != self.value:
+            decimals += 1  # nothing small reads as less than it is, or as 0
         whole, _, rest = plain(self.value, decimals).partition(".")
         mark = "" if round(self.value, decimals) == self.value else "≈"
         return f"{mark}{int(whole):,}{'.' if rest else ''}{rest} {self.unit}"

@@ -12,6 +12,7 @@ from pump_sim.states import DELIVERING, STANDING, UNSTARTED, Event, Shadow, Stat
 
 CHANGEABLE = ("rate", "dose rate", "vtbi")
 SILENCE_S = 120
+LONGEST_TEXT = 1000
 
 
 def under_review(channel: Channel) -> Programme | None:
@@ -323,6 +324,8 @@ def _confirm(m: Machine, channel: Channel, badge: str) -> str:
 def _reject(m: Machine, channel: Channel, key: keys.Reject) -> str:
     if key.cause not in ("by_clinician", "other_drug", "other_patient"):
         return f"{key.cause!r} is no reason to reject"
+    if len(key.text) > LONGEST_TEXT or not key.text.isprintable():
+        return "Say it in one line of at most 1,000 characters"
     shadow = channel.shadow is not Shadow.NONE
     waiting = channel.change if shadow else channel.programme
     if waiting is not None and not waiting.by_hand and not key.badge:
@@ -475,5 +478,5 @@ def new_patient(m: Machine, badge: str) -> str:
             leave_program(m, channel, "another patient was chosen at the pump", cause="other_patient", by=badge)
         channel.association_id = channel.order = channel.note = ""
     m.state.patient, m.state.patient_name, m.state.weight = None, "", None
-    m.event("patient_changed", by=badge)
+    m.event("patient_changed", patient=None, by=badge)
     return ""

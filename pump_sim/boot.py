@@ -16,7 +16,7 @@ def power_on(m: Machine) -> None:
         return  # it is on, or there is nothing to run on
     m.booted = True
     if not m.log.log_id:
-        m.log = PumpLog(f"log-{m.wall:%Y%m%dT%H%M%S%f}")
+        m.log = PumpLog(f"{m.config.pump_id[:32]}-{m.wall:%Y%m%dT%H%M%S%f}")
         m.state.battery_us = int(m.model.battery_min * 60 * MICROSECONDS)
     m.state.log_id = m.log.log_id
     delivered = {channel.channel_id: _freeze(m, channel) for channel in m.state.channels.values()}
@@ -67,9 +67,9 @@ def _library(m: Machine) -> None:
         m.raise_alarm("library", text=f"No drug library: {m.library_problem}" if m.library_problem else "No drug library is loaded")
     else:
         m.clear_alarm("library")
-    if active is not None and m.state.library is not None and active != m.state.library:
+    if m.state.library_told and active != m.state.library:
         m.event("library_changed", library=wire.library(active))
-    m.state.library = active
+    m.state.library, m.state.library_told = active, True
 
 
 def take_library(m: Machine) -> None:

@@ -1,10 +1,16 @@
-"""The two clocks of a pump, and the world's clock that a fleet runs on: world = epoch + (real − epoch) × factor."""
+"""The two clocks of a pump, and the world's clock that a fleet runs on: world = epoch + (real − epoch) × factor, or what a file of the demonstration says."""
 
+import logging
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
+
+log = logging.getLogger("pump_sim")
 
 MICROSECONDS: Final = 1_000_000
 HOUR_US: Final = 3600 * MICROSECONDS
@@ -40,6 +46,19 @@ def real_us() -> int:
     return time.monotonic_ns() // 1000
 
 
+class Clock(Protocol):
+    """What time it is in the world of a pump."""
+
+    @property
+    def factor(self) -> Fraction:
+        """How fast the world runs now."""
+
+    def now(self) -> Now: ...
+
+    def real_seconds(self, world_us: int) -> float:
+        """How long to wait in reality for so much of the world's time to pass, or to ask again; for a timer of the event loop only."""
+
+
 class WorldClock:
     """The clock of a simulated world. All who are given the same epoch and factor agree on it (design: Time in the demo)."""
 
@@ -56,8 +75,84 @@ class WorldClock:
         return Now(self._world_at + timedelta(microseconds=mono_us) + self._skew, mono_us, link_us)
 
     def real_seconds(self, world_us: int) -> float:
-        """How long to wait in reality for so much of the world's time to pass; for a timer of the event loop only."""
         return float(world_us / self.factor / MICROSECONDS)
+
+
+LOOK_S: Final = 0.25
+"""A line of the file is written 0.3 s before it holds: who looks this often knows of it in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One line of the file: from ``wall`` of this machine's clock on, the world shows ``world`` plus ``factor`` times what has passed since."""
+
+    wall: datetime
+    world: datetime
+    factor: int
+
+    @classmethod
+    def read(cls, line: str) -> "Stretch":
+        """Raises: ValueError: it is none."""
+        wall, world, factor = line.split()
+        stretch = cls(datetime.fromisoformat(wall), datetime.fromisoformat(world), int(factor))
+        if stretch.factor < 1 or stretch.wall.utcoffset() is None or stretch.world.utcoffset() is None:
+            raise ValueError(line)
+        return stretch
+
+    def at(self, wall: datetime) -> datetime:
+        return self.world + (wall - self.wall) * self.factor
+
+
+class FileClock:
+    """The world's clock of a demonstration: a growing file of lines ``WALL WORLD FACTOR`` that each of its processes reads. Time never goes back."""
+
+    def __init__(self, path: Path, skew: timedelta = timedelta(0), wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """``skew`` makes the pump's wall clock wrong by so much; its monotonic one runs with the world.
+
+        Raises: OSError; ValueError: a line is none, or there is none.
+        """
+        self._path, self._skew, self._wall = path, skew, wall
+        self._stretches = _stretches(path)
+        self._size = path.stat().st_size
+        self._began = self._world = self._world_at(self._wall())
+
+    @property
+    def factor(self) -> Fraction:
+        return Fraction(self._stretch(self._wall()).factor)
+
+    def now(self) -> Now:
+        self._look()
+        self._world = max(self._world, self._world_at(self._wall()))
+        mono_us = (self._world - self._began) // timedelta(microseconds=1)
+        return Now(self._world + self._skew, mono_us, real_us())
+
+    def real_seconds(self, world_us: int) -> float:
+        return min(float(world_us / self.factor / MICROSECONDS), LOOK_S)
+
+    def _look(self) -> None:
+        """A file that has become unreadable stops no pump: the world goes on as it was last told."""
+        try:
+            size = os.stat(self._path).st_size
+            if size != self._size:
+                self._size = size
+                self._stretches = _stretches(self._path)
+        except (OSError, ValueError) as error:
+            log.error("the world clock %s cannot be read, time goes on as it was told: %s", self._path, error)
+
+    def _stretch(self, wall: datetime) -> Stretch:
+        return next((each for each in reversed(self._stretches) if each.wall <= wall), self._stretches[0])
+
+    def _world_at(self, wall: datetime) -> datetime:
+        return self._stretch(wall).at(wall)
+
+
+def _stretches(path: Path) -> list[Stretch]:
+    """The complete lines: one that is still being written holds later. Raises: OSError, ValueError."""
+    complete, _, _ = path.read_text(encoding="ascii").rpartition("\n")
+    stretches = [Stretch.read(line) for line in complete.splitlines()]
+    if not stretches:
+        raise ValueError(f"{path} has no line")
+    return stretches
 
 
 def _times(span: timedelta, factor: Fraction) -> timedelta:

@@ -47,6 +47,9 @@ ONCE = frozenset(
 )
 """These strike once each; the others last."""
 
+AT_START = frozenset({"refuse-offer", "stale-clock", "fast-clock", "wrong-library-hash"})
+"""These are how a pump is made, and cannot come over it later."""
+
 LATE_S = 8
 SKEW_MIN: Mapping[str, int] = MappingProxyType({"stale-clock": -10, "fast-clock": 10})
 

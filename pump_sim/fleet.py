@@ -16,9 +16,10 @@ from random import Random
 from typing import Any, Final
 
 from pump_sim import keys
-from pump_sim.clock import WorldClock
+from pump_sim.clock import MICROSECONDS, Clock, FileClock, WorldClock
 from pump_sim.config import Config
-from pump_sim.faults import LATE_S, SKEW_MIN, Faults
+from pump_sim.faults import AT_START, FAULTS, LATE_S, SKEW_MIN, Faults
+from pump_sim.history import History
 from pump_sim.keys import Key
 from pump_sim.library import Library
 from pump_sim.link import Link, tls_of
@@ -37,7 +38,10 @@ LONGEST_SLEEP_S: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A fleet before it runs. ``pumps``: id → model. ``faults``: pump id → names. ``state``: folder of the pumps' disks; None: they forget."""
+    """A fleet before it runs. ``pumps``: id → model. ``faults``: pump id → names. ``state``: folder of the pumps' disks; None: they forget.
+
+    ``history``: folder of what they ever logged; None: it is not kept. ``world_clock``: the file that tells the time, instead of speed and epoch.
+    """
 
     server: str
     pumps: Mapping[str, str]
@@ -45,9 +49,11 @@ class Setup:
     library: Library | None = None
     problem: str = ""
     state: Path | None = None
+    history: Path | None = None
     care_area: str = ""
     speed: Fraction = Fraction(1)
     epoch: datetime | None = None
+    world_clock: Path | None = None
     seed: int = 0
     ripple: bool = False
     faults: Mapping[str, tuple[str, ...]] | None = None
@@ -58,7 +64,7 @@ class Unit:
     """One running pump: carries out what the pure pump says, in its order."""
 
     def __init__(self, pump_id: str, setup: Setup, number: int, changed: Changed) -> None:
-        """Raises: NoLink, UnknownFault, OSError."""
+        """Raises: NoLink, UnknownFault, OSError; ValueError: the world clock's file, or the history's, is none."""
         names = (setup.faults or {}).get(pump_id, ())
         self.faults = Faults(names)
         self.config = Config(
@@ -74,8 +80,13 @@ class Unit:
         self._setup, self._seed, self._changed = setup, setup.seed * 1_000_003 + number, changed
         self._library, self._problem = _library_under(self.faults, setup)
         minutes = sum(SKEW_MIN[name] for name in names if name in SKEW_MIN)
-        self.clock = WorldClock(setup.epoch, setup.speed, timedelta(minutes=minutes))
+        skew = timedelta(minutes=minutes)
+        world = setup.world_clock
+        self.clock: Clock = WorldClock(setup.epoch, setup.speed, skew) if world is None else FileClock(world, skew)
         self._store = self._open_store()
+        self.history = History(setup.history / f"{pump_id}.jsonl") if setup.history is not None else None
+        if self.history is not None:
+            self.history.catch_up(self._store.memory.frames.values())
         self.pump = self._pump_from_disk()
         tls = tls_of(setup.server, setup.certificates, pump_id)
         random = Random(self._seed)
@@ -102,6 +113,25 @@ class Unit:
         self.link.switch(on=plugged)
         return ""
 
+    def inject(self, name: str) -> str:
+        """A fault by name from now on (``FAULTS``), ``cable-out``, ``cable-in`` or ``power-loss``; the words say why not (SR-98)."""
+        if not self.config.faults:
+            return "Fault injection is off"
+        match name:
+            case "cable-out" | "cable-in":
+                return self.cable(plugged=name == "cable-in")
+            case "power-loss":
+                self._lose_power()
+            case "no-library":
+                self.load_library(None, "taken away by a fault")
+            case _ if name in AT_START:
+                return f"{name} is only there from the start: pump-sim run --fault {name}"
+            case _ if name not in FAULTS:
+                return f"there is no fault {name!r}: pump-sim faults lists them"
+            case _:
+                self.faults.on.add(name)
+        return ""
+
     def load_library(self, library: Library | None, problem: str = "") -> None:
         """Another library, or none, is active from now on; kept over a power loss only by whoever runs the fleet."""
         self._library, self._problem = library, problem
@@ -123,6 +153,8 @@ class Unit:
         counts_told = any(frame["frame"] == "status" for frame in out.say)
         if out.keep or out.forget or out.tombstones or counts_told or not isinstance(what, Tick):
             self._store.write(line_of(out, self.pump.kept()))
+        if self.history is not None:
+            self.history.add(out.keep)
         for line in out.ignored:
             log.info("%s: ignored: %s", self.config.pump_id, line)
         self._send(out)
@@ -161,6 +193,8 @@ class Unit:
         if self._timer is not None:
             self._timer.cancel()
         self._store.close()
+        if self.history is not None:
+            self.history.close()
 
     # ── disk ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,7 +245,7 @@ class Unit:
         if self._timer is not None:
             self._timer.cancel()
         now = self.clock.now()
-        waits = [float(LONGEST_SLEEP_S)]
+        waits = [self.clock.real_seconds(LONGEST_SLEEP_S * MICROSECONDS)]
         due, word = self.pump.next_due(now), self.pump.next_word_due(now)
         if due is not None:
             waits.append(self.clock.real_seconds(due))

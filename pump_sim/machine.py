@@ -20,6 +20,8 @@ from pump_sim.states import DELIVERING, SHADOW_TRANSITIONS, TRANSITIONS, Event
 from pump_sim.wire import Frame
 
 TOMBSTONE_LIFE: Final = timedelta(days=7)
+NULLS: Final = ("patient", "library")
+"""Fields of an event whose ``null`` says something: none. All others are left out where there is nothing to say."""
 COUNT_STEP: Final = 1000
 """The counter is told in thousandths of a mL, rounded down: what is told never falls and never runs ahead (SR-51)."""
 
@@ -82,7 +84,9 @@ class Machine:
         """One numbered word: kept, and sent once it is."""
         number = self.log.next
         frame = {"frame": word, "log_id": self.log.log_id, "number": number, "at": wire.instant(self.wall)}
-        frame |= {name: value for name, value in fields.items() if value is not None and value != ""}
+        frame |= {
+            name: value for name, value in fields.items() if value != "" and (value is not None or (name in NULLS and word == "event"))
+        }
         self.log.add(frame)
         self.out.keep.append(frame)
 

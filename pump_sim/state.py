@@ -80,10 +80,10 @@ class Programme:
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """What differs from the offer; nothing for a program made by hand."""
+        """What differs from the offer; nothing for a program made by hand. What only follows from other values is no edit where it was not offered."""
         if self.by_hand:
             return ()
-        names = [*self.offered, *(name for name in self.settings if name not in self.offered)]
+        names = [*self.offered, *(name for name in self.settings if name not in (*self.offered, "duration", "total dose"))]
         pairs = ((name, self.offered.get(name), self.settings.get(name)) for name in names)
         return tuple(Edit(name, was, now) for name, was, now in pairs if was != now)
 
@@ -189,5 +189,6 @@ class PumpState:
     battery_since_us: int = 0
     notices: tuple[str, ...] = ()
     library: LibraryRef | None = None
+    library_told: bool = False  # hello said which one there is, or that there is none
     failing_tests: tuple[str, ...] = ()
     channels: dict[str, Channel] = field(default_factory=dict)

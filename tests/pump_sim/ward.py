@@ -4,6 +4,7 @@ The library's figures are invented for these tests. Nothing here imports interop
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -176,6 +177,10 @@ def settings(values: dict[str, str]) -> list[dict[str, Any]]:
     return [{"name": name, "set": amount(text)} for name, text in values.items()]
 
 
+WATCH: list[Callable[[dict[str, Any]], object]] = []
+"""Called with every frame that any pump of these tests says (conftest.py: the server reads each)."""
+
+
 class Ward:
     """One pump, the moment, and everything it has said since the last look."""
 
@@ -194,6 +199,9 @@ class Ward:
         self.out = self.pump.handle(what, self.now)
         self.kept += self.out.keep
         self.said += self.out.say
+        for frame in (*self.out.keep, *self.out.say):
+            for watch in WATCH:
+                watch(frame)
         return self.out
 
     def press(self, key: Key) -> str:
