@@ -352,9 +352,10 @@ async def test_sec_44_a_record_that_goes_back_under_a_running_node_takes_no_more
     assert await record.version("order/3") == 0
 
 
-async def test_a_closed_record_says_so(record: Any) -> None:
+async def test_a_closed_record_says_so_and_its_closing_alarms_nobody(record: Any, caplog: pytest.LogCaptureFixture) -> None:
     await record.commit(accepts(1))
     await record.close()
+    assert [line.message for line in caplog.records if line.levelname in ("WARNING", "ERROR", "CRITICAL")] == []
     for asked in (record.commit(accepts(2)), record.version("order/1"), record.feed(0)):
         with pytest.raises(StoreClosed):
             await asked

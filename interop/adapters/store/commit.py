@@ -253,7 +253,7 @@ class GroupCommitter:
         if state is not self._state:
             self._since = self._clock.now()
         self._state, self._cause = state, cause
-        if cause is not None:
+        if state is StoreState.FAILING:  # not when it is closed: that is what its owner wished
             log.error("the store takes no commits", extra={"state": state, "error_type": type(cause)})
         else:
             log.info("the store's state has changed", extra={"state": state})
