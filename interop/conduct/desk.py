@@ -3,7 +3,7 @@
 A request waits here only as its intent does in the store; what is lost with the process is taken up again from there.
 
 Accepting goes before planning, for both run on one core and the sender waits for CA: while messages are being accepted, a few requests are begun
-every ``PACE_S`` and no more. Behind that no request waits for long: not beyond ``LONGEST_S``, and not while more than half of the room is taken.
+now and then and no more (``FEW``). Behind that no request waits for long: not beyond ``LONGEST_S``, and not while more than half of the room is taken.
 """
 
 import asyncio
@@ -28,8 +28,10 @@ BEGUN: Final = 128
 """Requests that have their task, those that wait for an earlier one about the same thing among them."""
 
 FEW: Final = 4
-PACE_S: Final = 0.064
-"""While messages are accepted: so many requests are begun together, to share a commit, in every so many seconds. About a tenth of the loop's time."""
+REST: Final = 7
+LONGEST_REST_S: Final = 0.25
+"""While messages are accepted: so many requests are begun together, to share a commit, and when they are done none is for ``REST`` times as long as
+they took, or ``LONGEST_REST_S``: planning has an eighth of the time, on a slow machine too."""
 
 QUIET_S: Final = 0.005
 """Nothing is being accepted when nothing was for so long: a connection that sends one message after the other is never silent for longer."""
@@ -67,8 +69,9 @@ class Desk:
         self._waiting: deque[tuple[Asked, float]] = deque()  # not begun, and since when on the loop's clock
         self._begun = 0
         self._accepted_at = -QUIET_S
+        self._few = 0  # that may still begin with those that have
+        self._few_at = 0.0  # when the first of those that have begun did
         self._next_few_at = 0.0
-        self._few = 0
         self._look: asyncio.TimerHandle | None = None
 
     @property
@@ -125,14 +128,16 @@ class Desk:
         is_accepting = self._taken > len(self._work) or now - self._accepted_at < QUIET_S
         if not is_accepting or len(self._waiting) > self._bound // 2 or now - self._waiting[0][1] > LONGEST_S:
             return True
-        if now >= self._next_few_at:
-            self._next_few_at, self._few = now + PACE_S, FEW
+        if not self._begun and now >= self._next_few_at:
+            self._few = FEW
         self._few -= 1
         return self._few >= 0
 
     def _begin(self, asked: Asked) -> None:
         before = {self._last[about] for about in asked.about if about in self._last}
         task = asyncio.get_running_loop().create_task(self._plan(asked, before), name=f"plan {asked.id}")
+        if not self._begun:
+            self._few_at = asyncio.get_running_loop().time()
         self._begun += 1
         self._work[asked.id] = task
         for about in asked.about:
@@ -142,6 +147,9 @@ class Desk:
     def _planned(self, asked: Asked, done: "asyncio.Task[None]") -> None:
         del self._work[asked.id]
         self._begun -= 1
+        if not self._begun:
+            now = asyncio.get_running_loop().time()
+            self._few, self._next_few_at = 0, now + min(LONGEST_REST_S, REST * (now - self._few_at))
         for about in asked.about:
             if self._last.get(about) is done:
                 del self._last[about]

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, cast
 
 from interop.conduct.asked import Asked
-from interop.conduct.desk import BEGUN, FEW, LONGEST_S, PACE_S, QUIET_S, Desk
+from interop.conduct.desk import BEGUN, FEW, LONGEST_REST_S, LONGEST_S, QUIET_S, REST, Desk
 from interop.conduct.gate import Gate
 from interop.conduct.planning import Outcome, Planning
 from interop.domain.envelope import Wanted
@@ -26,10 +27,11 @@ class Plans:
     def __init__(self) -> None:
         self.began: dict[str, float] = {}
         self.ended: list[str] = []
+        self.takes_s = PLAN_S
 
     async def plan(self, each: Asked, now: Callable[[], datetime]) -> Outcome | None:
         self.began[each.id] = asyncio.get_running_loop().time()
-        await asyncio.sleep(PLAN_S)
+        await asyncio.sleep(self.takes_s)
         self.ended.append(each.id)
         return None
 
@@ -71,12 +73,29 @@ def test_while_messages_are_accepted_a_few_orders_are_planned_and_the_rest_when_
         desk, plans = a_desk()
         for number in range(400):  # 0.4 s
             await accept(desk, asked(number))
-        paces = 0.4 / PACE_S
-        assert FEW * (paces - 2) <= len(plans.began) <= FEW * (paces + 2)
+        paces = 0.4 / (PLAN_S + max(QUIET_S, REST * PLAN_S))
+        assert FEW * (paces / 2) <= len(plans.began) <= FEW * (paces + 2)
         quiet_at = asyncio.get_running_loop().time()
         await desk.idle()
         assert len(plans.ended) == 400
         assert asyncio.get_running_loop().time() - quiet_at < 3 * QUIET_S + 400 * PLAN_S, "and then nothing holds them back"
+
+    told(story)
+
+
+def test_plans_that_take_long_have_no_greater_share_and_are_not_put_off_for_long():
+    async def story() -> None:
+        desk, plans = a_desk()
+        plans.takes_s = 0.020
+        for number in range(400):
+            await accept(desk, asked(number))
+        assert FEW <= len(plans.began) <= FEW * (0.4 / (8 * 0.020) + 2)
+        plans.takes_s = 1.0
+        for number in range(400, 900):
+            await accept(desk, asked(number), commit_s=0.004)
+        began = sorted(plans.began.values())
+        assert max(later - at for at, later in pairwise(began)) < 1.0 + LONGEST_REST_S + 3 * QUIET_S
+        await desk.stop()
 
     told(story)
 
