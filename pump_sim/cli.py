@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pump-sim", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser(
-        "run", help="run pumps", description="Runs pumps until it is ended. Prints a line for each pump, and for the panel."
+        "run", help="run pumps", description="Runs pumps until it is ended. Prints a line for each pump, and for the panel and the control."
     )
     run.add_argument("--server", required=True, metavar="URL", help="wss://HOST:PORT/pump-link/1")
     run.add_argument("--pumps", type=int, default=0, metavar="N", help="how many; left out: those of --pump or of the certificates, or one")
@@ -64,15 +64,22 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--certificates", type=Path, metavar="DIR", help="ID.pem and ID.key of each pump, and ca.pem: whom they trust")
     run.add_argument("--library", type=Path, metavar="FILE", help="the drug library document")
     run.add_argument("--state", type=Path, metavar="DIR", help="the pumps' memory; left out: they forget when this ends")
+    run.add_argument("--history", type=Path, metavar="DIR", help="every log frame of each pump, for ever: one growing file a pump")
     run.add_argument("--care-area", default="", metavar="NAME", help="the care area selected on each pump at first")
     run.add_argument(
         "--epoch", type=_instant, metavar="ISO", help="the instant at which the world's clock and the real one agree; left out: now"
     )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--ripple", action="store_true", help="the seeded flow model instead of an ideal flow")
-    run.add_argument("--panel", metavar="HOST:PORT", help="serve the pumps' panels there, on loopback only")
+    run.add_argument("--panel", metavar="HOST:PORT", help="serve the pumps' screens there; on loopback only, but for --panel-name")
+    run.add_argument(
+        "--panel-name", action="append", default=[], metavar="NAME", help="a name or address by which other machines may open the panel"
+    )
     test = run.add_argument_group("test interface", "off unless given (SR-98): time control and faults")
     test.add_argument("--speed", type=_factor, default=Fraction(1), metavar="FACTOR", help="how fast the world's clock runs")
+    test.add_argument("--world-clock", type=Path, metavar="FILE", help="a growing file that tells the time, instead of --speed and --epoch")
+    test.add_argument("--control", metavar="HOST:PORT", help="press keys and read pumps from a program there, on loopback only")
+    test.add_argument("--control-key", type=Path, metavar="FILE", help="where to write the key of --control, for its owner only")
     test.add_argument("--faults", action="store_true", help="faults may be injected from the panel")
     test.add_argument("--fault", nargs="+", action="extend", default=[], metavar="NAME[@ID]", help="faults by name, of all pumps or of one")
     library = commands.add_parser("library", help="check a drug library document")
@@ -105,7 +112,7 @@ async def _run(args: argparse.Namespace) -> int:
 
     try:
         fleet = Fleet(_setup(args))
-    except (NoLink, UnknownFault, OSError) as error:
+    except (NoLink, UnknownFault, OSError, ValueError) as error:
         raise CannotRun(str(error)) from None
     async with AsyncExitStack() as stack:
         fleet.start()
@@ -113,7 +120,9 @@ async def _run(args: argparse.Namespace) -> int:
         for pump_id, unit in fleet.units.items():
             print(f"pump {pump_id} {unit.config.model} simulated", flush=True)
         if args.panel:
-            await _panel(fleet, args.panel, stack)
+            await _panel(fleet, args.panel, args.panel_name, stack)
+        if args.control:
+            await _control(fleet, args.control, args.control_key, stack)
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -121,19 +130,44 @@ async def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _panel(fleet: "Fleet", where: str, stack: AsyncExitStack) -> None:
-    from importlib import import_module
+async def _panel(fleet: "Fleet", where: str, names: Sequence[str], stack: AsyncExitStack) -> None:
+    from pump_sim.panel import serving
 
-    host, _, port = where.rpartition(":")
-    if host not in ("127.0.0.1", "::1", "localhost") or not port.isdecimal():
-        raise CannotRun(f"--panel {where}: HOST:PORT on this machine only")
-    address = await stack.enter_async_context(import_module("pump_sim.panel").serving(fleet, host, int(port)))
+    host, port = _here(where, "--panel", is_only=not names)
+    try:
+        address = await stack.enter_async_context(serving(fleet, host, port, names))
+    except OSError as error:
+        raise CannotRun(f"--panel {error}") from None
     print(f"panel {address}", flush=True)
+
+
+async def _control(fleet: "Fleet", where: str, key_file: Path | None, stack: AsyncExitStack) -> None:
+    from pump_sim.panel.control import controlling
+
+    if key_file is None:
+        raise CannotRun("--control: it needs --control-key FILE, where its key is written")
+    host, port = _here(where, "--control", is_only=True)
+    try:
+        address = await stack.enter_async_context(controlling(fleet, host, port, key_file))
+    except OSError as error:
+        raise CannotRun(f"--control {error}") from None
+    print(f"control {address}", flush=True)
+
+
+def _here(where: str, option: str, *, is_only: bool) -> tuple[str, int]:
+    """``HOST:PORT``; ``is_only``: of this machine."""
+    host, _, port = where.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or int(port) > 65535 or (is_only and host not in ("127.0.0.1", "::1", "localhost")):
+        raise CannotRun(f"{option} {where}: HOST:PORT{' on this machine only' if is_only else ''}")
+    return host, int(port)
 
 
 def _setup(args: argparse.Namespace) -> "Setup":
     from pump_sim.fleet import Setup
 
+    if args.world_clock is not None and (args.epoch is not None or args.speed != 1):
+        raise CannotRun("--world-clock: it tells the time instead of --speed and --epoch")
     library, problem = _read(args.library)
     pumps = _pumps(args)
     return Setup(
@@ -143,9 +177,11 @@ def _setup(args: argparse.Namespace) -> "Setup":
         library=library,
         problem=problem,
         state=args.state,
+        history=args.history,
         care_area=args.care_area,
         speed=args.speed,
         epoch=args.epoch,
+        world_clock=args.world_clock,
         seed=args.seed,
         ripple=args.ripple,
         faults=_faults_of(args.fault, pumps),

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Final
 
 from pump_sim import keys
-from pump_sim.clock import MICROSECONDS, Clock, FileClock, WorldClock
+from pump_sim.clock import Clock, FileClock, WorldClock
 from pump_sim.config import Config
 from pump_sim.faults import AT_START, FAULTS, LATE_S, SKEW_MIN, Faults
 from pump_sim.history import History
@@ -74,7 +74,7 @@ class Unit:
             serial=f"SIM-{number:05d}",
             ripple=setup.ripple,
             faults=setup.injectable,
-            speed=str(setup.speed),
+            speed="" if setup.world_clock is not None else str(setup.speed),
             refuses="refuse-offer" in names,
         )
         self._setup, self._seed, self._changed = setup, setup.seed * 1_000_003 + number, changed
@@ -245,7 +245,7 @@ class Unit:
         if self._timer is not None:
             self._timer.cancel()
         now = self.clock.now()
-        waits = [self.clock.real_seconds(LONGEST_SLEEP_S * MICROSECONDS)]
+        waits = [float(LONGEST_SLEEP_S)]
         due, word = self.pump.next_due(now), self.pump.next_word_due(now)
         if due is not None:
             waits.append(self.clock.real_seconds(due))

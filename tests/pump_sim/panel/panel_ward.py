@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pump_sim import panel
 from pump_sim.clock import MICROSECONDS, Now, WorldClock
 from pump_sim.fleet import Fleet, Setup, Unit
 from pump_sim.library import Library
