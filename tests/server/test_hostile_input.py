@@ -9,7 +9,6 @@ from pathlib import Path
 
 from interop.wire.hl7v2.ack import AckCode
 from tests.server import ehr, machine, trouble
-from tests.server.machine import serving
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SEED = 20261127
@@ -79,63 +78,63 @@ async def damaged_orders(server: machine.Running, config: Path, chance: random.R
     return heard
 
 
-def test_sr_53_damaged_messages_are_answered_and_the_connection_survives(config: Path, until: Callable[..., None]):
+def test_sr_53_damaged_messages_are_answered_and_the_connection_survives(standing: machine.Running, until: Callable[..., None]):
+    config = standing.config
     rows = trouble.rows_of_file(config)
-    with serving(config) as server:
-        heard = asyncio.run(damaged_orders(server, config, random.Random(SEED)))
-        assert heard.keys() == {AckCode.CA, AckCode.CR}, heard
-        assert heard[AckCode.CA] > 20, "some damage leaves an order that can be opened; it is planned, and refused"
-        assert heard[AckCode.CR] > 20
-        assert heard.total() >= MESSAGES * 11 // 12
-        until(lambda: trouble.is_done(rows))
-        assert not [line for line in server.logged if '"level": "critical"' in line or '"level": "error"' in line or "Traceback" in line]
+    heard = asyncio.run(damaged_orders(standing, config, random.Random(SEED)))
+    assert heard.keys() == {AckCode.CA, AckCode.CR}, heard
+    assert heard[AckCode.CA] > 20, "some damage leaves an order that can be opened; it is planned, and refused"
+    assert heard[AckCode.CR] > 20
+    assert heard.total() >= MESSAGES * 11 // 12
+    until(lambda: trouble.is_done(rows))
+    assert not [line for line in standing.logged if '"level": "critical"' in line or '"level": "error"' in line or "Traceback" in line]
     accepted = rows("SELECT h.entry_id FROM journal_heads h JOIN message_keys k ON k.entry = h.entry")
     planned = Counter(stream.partition("/")[2] for (stream,) in rows("SELECT stream FROM events WHERE type = 'programme.planned'"))
     assert planned == Counter(entry for (entry,) in accepted), "each that was accepted is planned once"
     assert not rows("SELECT 1 FROM events WHERE type = 'programme.offered'")
 
 
-def test_sr_53_damaged_resources_are_answered_and_the_connection_survives(config: Path):
+def test_sr_53_damaged_resources_are_answered_and_the_connection_survives(standing: machine.Running):
+    config = standing.config
     resources = [path.read_bytes() for path in sorted((GOLDEN / "fhir").glob("*.json"))]
     chance = random.Random(SEED)
     put = [*PUT, b'"', b"{", b"}", b"[", b"null", b'"status":"x",', b"1e400", b"\\ud800", b'"id":"../x",']
-    with serving(config) as server:
-        token = machine.command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
-        at = server.address("fhir").removeprefix("https://").partition("/")[0]
-        connection = http.client.HTTPSConnection(at, context=ehr.tls_of(config), timeout=30)
-        heard: Counter[int] = Counter()
+    token = machine.command("clients", "add", "ehr-fhir", "--sender", "fhir-demo", "--config", config).stdout.splitlines()[-1]
+    at = standing.address("fhir").removeprefix("https://").partition("/")[0]
+    connection = http.client.HTTPSConnection(at, context=ehr.tls_of(config), timeout=30)
+    heard: Counter[int] = Counter()
 
-        def sent(body: bytes, id: str = "", version: str = "") -> tuple[int, str]:
-            """An update where there is an id, else a create; its status and its ETag."""
-            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json", **({"If-Match": version} if id else {})}
-            path = f"/fhir/r4/MedicationRequest{'/' if id else ''}{id}"
-            connection.request("PUT" if id else "POST", path, body, headers)
-            answer = connection.getresponse()
-            said = answer.read()
-            assert connection.sock is first, f"the connection did not survive {answer.status}: {said!r}"
-            assert answer.status < 500, (answer.status, said)
-            assert answer.status < 400 or b'"OperationOutcome"' in said
-            if not id and answer.status == 201:
-                created.append(answer.headers["Location"].partition("/_history")[0].rpartition("/")[2])
-            return answer.status, answer.headers.get("ETag", "")
+    def sent(body: bytes, id: str = "", version: str = "") -> tuple[int, str]:
+        """An update where there is an id, else a create; its status and its ETag."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json", **({"If-Match": version} if id else {})}
+        path = f"/fhir/r4/MedicationRequest{'/' if id else ''}{id}"
+        connection.request("PUT" if id else "POST", path, body, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        assert connection.sock is first, f"the connection did not survive {answer.status}: {said!r}"
+        assert answer.status < 500, (answer.status, said)
+        assert answer.status < 400 or b'"OperationOutcome"' in said
+        if not id and answer.status == 201:
+            created.append(answer.headers["Location"].partition("/_history")[0].rpartition("/")[2])
+        return answer.status, answer.headers.get("ETag", "")
 
-        try:
-            connection.connect()
-            first, created = connection.sock, list[str]()
-            status, version = sent(resources[0])
-            assert status == 201
-            mine = created[0]
-            for number in range(RESOURCES):
-                body = damaged(chance.choice(resources), chance, put)
-                if number % 4 == 3:
-                    status, newer = sent(body, mine, version)
-                    version = newer or version
-                else:
-                    status, _ = sent(body)
-                heard[status] += 1
-            status, _ = sent(resources[1])
-            assert status in (201, 409)  # 409: one of the damaged was stored under its number with other content
-        finally:
-            connection.close()
-        assert heard[400] > 20, heard
-        assert not [line for line in server.logged if '"level": "critical"' in line or '"level": "error"' in line or "Traceback" in line]
+    try:
+        connection.connect()
+        first, created = connection.sock, list[str]()
+        status, version = sent(resources[0])
+        assert status == 201
+        mine = created[0]
+        for number in range(RESOURCES):
+            body = damaged(chance.choice(resources), chance, put)
+            if number % 4 == 3:
+                status, newer = sent(body, mine, version)
+                version = newer or version
+            else:
+                status, _ = sent(body)
+            heard[status] += 1
+        status, _ = sent(resources[1])
+        assert status in (201, 409)  # 409: one of the damaged was stored under its number with other content
+    finally:
+        connection.close()
+    assert heard[400] > 20, heard
+    assert not [line for line in standing.logged if '"level": "critical"' in line or '"level": "error"' in line or "Traceback" in line]

@@ -20,7 +20,7 @@ from interop.service.settings_load import load_settings
 from interop.service.wiring import conduct_of
 from interop.service.world import SystemClock, TimeOrderedIds
 from interop.wire.hl7v2.ack import AckCode
-from tests.server import ehr
+from tests.server import ehr, machine
 from tests.server.machine import command, serving
 from tests.wards.ward import demo_release
 
@@ -57,19 +57,19 @@ def test_sec_01_every_route_of_every_listener_declares_its_right(config: Path):
         assert [each.fault for each in routes if each.fault] == []
 
 
-def test_sec_01_nothing_answers_without_identity_whatever_the_verb(config: Path):
+def test_sec_01_nothing_answers_without_identity_whatever_the_verb(standing: machine.Running):
+    config = standing.config
     paths = {"/", "/logoff", "/fhir/r4/MedicationRequest", "/fhir/r4/MedicationRequest/1", "/metrics", "/docs", "/openapi.json", "/admin"}
-    with serving(config) as server:
-        for name, routes in declared(config).items():
-            at = server.address(name).removeprefix("https://").partition("/")[0]
-            walked = {each.path.replace("{id}", "1") for each in routes if not each.path.startswith("/static")}
-            for path in sorted(walked | paths):
-                for verb in VERBS:
-                    status, where = asked(at, verb, path, config)
-                    if (name, verb, path) in OPEN_HERE:
-                        assert status in (200, 204, 403, 415), (name, verb, path, status)
-                    else:
-                        assert status in (400, 401, 403) or where.startswith("/login"), (name, verb, path, status)
+    for name, routes in declared(config).items():
+        at = standing.address(name).removeprefix("https://").partition("/")[0]
+        walked = {each.path.replace("{id}", "1") for each in routes if not each.path.startswith("/static")}
+        for path in sorted(walked | paths):
+            for verb in VERBS:
+                status, where = asked(at, verb, path, config)
+                if (name, verb, path) in OPEN_HERE:
+                    assert status in (200, 204, 403, 415), (name, verb, path, status)
+                else:
+                    assert status in (400, 401, 403) or where.startswith("/login"), (name, verb, path, status)
 
 
 def asked(at: str, verb: str, path: str, config: Path) -> tuple[int, str]:
@@ -82,13 +82,13 @@ def asked(at: str, verb: str, path: str, config: Path) -> tuple[int, str]:
         connection.close()
 
 
-def test_sec_02_a_client_without_a_certificate_sends_no_order(config: Path):
+def test_sec_02_a_client_without_a_certificate_sends_no_order(standing: machine.Running):
     async def send() -> None:
-        context = ssl.create_default_context(cafile=str(config.parent / "certificates" / "ca.pem"))
-        line = await ehr.Line.open(server.mllp, context)
+        context = ssl.create_default_context(cafile=str(standing.config.parent / "certificates" / "ca.pem"))
+        line = await ehr.Line.open(standing.mllp, context)
         await line.ask(ehr.an_order("M-1", "ORD-1"))
 
-    with serving(config) as server, pytest.raises((OSError, asyncio.IncompleteReadError)):
+    with pytest.raises((OSError, asyncio.IncompleteReadError)):
         asyncio.run(send())
 
 
