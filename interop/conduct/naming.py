@@ -43,6 +43,11 @@ def channel_key(pump_id: str, channel_id: str) -> str:
     return f"channel {channel_of(pump_id, channel_id)}"
 
 
+def patient_key(value: str, authority: str) -> str:
+    """One patient number of one authority, as a key and for prefixes: ``DEMO/4711001``."""
+    return "/".join(_part(each) for each in (authority, value))
+
+
 def group_of(order: str) -> str:
     """The group of sending systems of an ``order_id``."""
     return order.partition("/")[0].replace("%2F", "/").replace("%25", "%")

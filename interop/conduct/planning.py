@@ -24,6 +24,7 @@ from interop.conduct.keeping import keep
 from interop.conduct.programmes import planned_event
 from interop.conduct.reading import Reader, ResourceReader
 from interop.conduct.streams import OrderNow, order_now
+from interop.conduct.ward_index import rows_of_programme
 from interop.conduct.world import PumpSide, ReleaseBook, Situation
 from interop.domain.case import Association, BedsideScan, Case, PriorEffect
 from interop.domain.envelope import NotAccepted
@@ -131,7 +132,7 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         steps=steps,
         keys=keys,
         done=(asked.id,),
-        kept=(*kept.rows, *open_row),
+        kept=(*kept.rows, *open_row, *rows_of_programme(facts.request, facts.order, first)),
         audit=(_audit(asked, first.requested_by, first.patient.value if first.patient else "", first.pump_id, outcome, now),),
     )
     return decision, Outcome(asked.id, answer, made if steps else None)

@@ -105,6 +105,8 @@ class Pumps:
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.offers = make_offers(self.link_to)
+        self.changed = asyncio.Event()
+        """Set by every word of a pump, and when one comes or goes; whoever follows the reports clears it."""
 
     def link_to(self, pump_id: str) -> Link | None:
         """The connected pump."""
@@ -115,6 +117,10 @@ class Pumps:
         """Its newest report: this moment's if it is connected, else the one on file. Raises: StoreUnavailable."""
         live = self._live.get(pump_id)
         return live.now if live is not None else await pump_at(self._record, pump_id)
+
+    def connected(self) -> tuple[PumpNow, ...]:
+        """The reports of the pumps that are connected to this node."""
+        return tuple(live.now for live in self._live.values())
 
     # ── what planning asks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,6 +217,7 @@ class Pumps:
             await self._contact(run, ContactRegained(at=now), lambda today: today.stale_since is not None)
         live = _Live(link, pump, hello.log.log_id, up_to, hello)
         self._live[hello.pump_id] = live
+        self.changed.set()
         await self._ack(live)
         await self._caught_up(live)
 
@@ -219,6 +226,7 @@ class Pumps:
         live = self._live.get(pump_id)
         if live is None:
             return
+        self.changed.set()
         now = self._clock.now()
         match word:
             case said.Heartbeat():
@@ -239,6 +247,7 @@ class Pumps:
         if live is None or live.link is not link:
             return
         del self._live[pump_id]
+        self.changed.set()
         self._do(self._left(replace(live.now, connected=False)), f"gone {pump_id}")
 
     async def _left(self, pump: PumpNow) -> None:

@@ -16,6 +16,7 @@ from interop.conduct.order_events import Version, decide
 from interop.conduct.planning import understood
 from interop.conduct.recalling import RECALL, cause_of
 from interop.conduct.streams import OrderNow, order_at
+from interop.conduct.ward_index import rows_of_order
 from interop.conduct.world import Ids, ReleaseBook
 from interop.domain.errors import SenderError
 from interop.domain.events.order import EndReason, OrderEvent
@@ -178,6 +179,7 @@ class Resources:
         rows: tuple[Projected, ...] = (Projected(RESOURCES, id, document), Projected(VERSIONS, _version_key(id, number), document))
         if order_id:
             rows = (*rows, Projected(BY_ORDER, order_id, id))
+        rows = (*rows, *rows_of_order(order.request, version.order, naming.order_id(order.request.system_group, _number(order, id))))
         if profile is not None:
             rows = (*rows, *heard(profile))
         entry = JournalEntry(version.message_id, Direction.IN, order.actor, KIND, order.request_id, now, order.body)

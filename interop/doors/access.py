@@ -39,8 +39,11 @@ class Identity(Protocol):
     async def of_token(self, token: str, asking: Asking) -> Actor | None:
         """The system with this bearer token; ``None``: it does not hold."""
 
-    async def of_session(self, token: str, view: View, asking: Asking) -> Actor | None:
-        """The person with this session, now looking at a page of ``view``; ``None``: it is over, or never was."""
+    async def of_session(self, token: str, view: View, asking: Asking, *, is_use: bool = True) -> Actor | None:
+        """The person with this session, now looking at a page of ``view``; ``None``: it is over, or never was.
+
+        ``is_use`` False: only asked, by what goes on by itself; the time until it ends for idling goes on.
+        """
 
     async def log_in_with_password(self, user: str, password: str, asking: Asking) -> LoggedIn | NotLoggedIn:
         """Open a session for a user and a password."""
@@ -87,16 +90,17 @@ _OPEN: Final[Mapping[Open, tuple[frozenset[str], re.Pattern[str]]]] = MappingPro
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route declares: a right, or why it is open; and where its page is looked at."""
+    """What a route declares: a right, or why it is open; where its page is looked at; whether to ask for it is to use the session (SEC-14)."""
 
     right: Right | None = None
     open: Open | None = None
     view: View = View.DESK
+    is_use: bool = True
 
 
-def needs(right: Right, *, view: View = View.DESK) -> Callable[[T], T]:
-    """Declares what an endpoint asks for, or a mounted application as a whole."""
-    return _marked(Access(right, view=view))
+def needs(right: Right, *, view: View = View.DESK, is_use: bool = True) -> Callable[[T], T]:
+    """Declares what an endpoint asks for, or a mounted application as a whole. ``is_use`` False: what a page asks by itself, while nobody touches it."""
+    return _marked(Access(right, view=view, is_use=is_use))
 
 
 def is_open(reason: Open) -> Callable[[T], T]:
@@ -236,7 +240,7 @@ class Doorkeeper:
     async def _known(self, request: Request, access: Access, asking: Asking) -> Actor:
         if self._accepts is Accepts.SESSIONS:
             session = request.cookies.get(SESSION_COOKIE, "")
-            person = await self._identity.of_session(session, access.view, asking) if session else None
+            person = await self._identity.of_session(session, access.view, asking, is_use=access.is_use) if session else None
             if person is not None:
                 return person
             raise await self._denied(401, Denial.NOT_KNOWN, "log in first", None, access.right, asking)

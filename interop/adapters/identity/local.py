@@ -44,9 +44,9 @@ class LocalIdentity:
         """The system with this bearer token; ``None``: it does not hold. Raises: StoreUnavailable."""
         return await self.clients.find(token)
 
-    async def of_session(self, token: str, view: View, asking: Asking) -> Actor | None:
-        """The person with this session, now looking at a page of ``view``; ``None``: it is over. Raises: StoreUnavailable."""
-        return await self.sessions.find(token, view, asking)
+    async def of_session(self, token: str, view: View, asking: Asking, *, is_use: bool = True) -> Actor | None:
+        """The person with this session, now looking at a page of ``view``; ``None``: it is over. ``is_use`` False: it idles on. Raises: StoreUnavailable."""
+        return await self.sessions.find(token, view, asking, is_use=is_use)
 
     async def log_in_with_password(self, user: str, password: str, asking: Asking) -> LoggedIn | NotLoggedIn:
         """The same work and the same answer for an unknown user, a disabled one and a wrong password. Raises: StoreUnavailable, Busy."""

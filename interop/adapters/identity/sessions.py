@@ -94,8 +94,11 @@ class Sessions:
         )
         return actor, token
 
-    async def find(self, token: str, view: View, asking: Asking) -> Actor | None:
-        """Who uses this session, now on a page of ``view``; ``None``: it is over, or never was. Raises: StoreUnavailable: it cannot be read."""
+    async def find(self, token: str, view: View, asking: Asking, *, is_use: bool = True) -> Actor | None:
+        """Who uses this session, now on a page of ``view``; ``None``: it is over, or never was. Raises: StoreUnavailable: it cannot be read.
+
+        ``is_use`` False: it is only asked whether it still holds, by something that goes on without anybody there.
+        """
         if not TOKEN.fullmatch(token):
             return None
         key, now = token_digest(token), self._clock.now()
@@ -108,6 +111,8 @@ class Sessions:
         if over is not None or user is None:
             await self._end_quietly(key, session, over or End.USER_CHANGED, asking)
             return None
+        if not is_use:
+            return _actor(user, session)
         use.at, use.view = now, view
         if now - (use.written_at or session.used_at) >= WRITE_EVERY or view is not session.view:
             await self._write_use(key, session, use, now)
