@@ -25,7 +25,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         config = machine.init(Path(folder) / "server")
-        verdict = killing.kill_rounds(config, arguments.rounds, arguments.seed)
+        verdict = killing.kill_rounds(config, arguments.rounds, arguments.seed, say=lambda line: print(line, file=sys.stderr, flush=True))
     if arguments.json:
         print(json.dumps({"seed": arguments.seed, **asdict(verdict), "sound": verdict.is_sound}, indent=2))
     else:

@@ -10,6 +10,7 @@ import random
 import sqlite3
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,8 +90,18 @@ class Workstation:
                 line.writer.transport.abort()
 
 
-def kill_rounds(config: Path, rounds: int, seed: int, workstations: int = 6, longest_s: float = 0.6) -> Verdict:
-    """Kill the server so often, then let it finish, and look at its record and at what the EHR's listener was told."""
+def kill_rounds(
+    config: Path,
+    rounds: int,
+    seed: int,
+    workstations: int = 6,
+    longest_s: float = 0.6,
+    say: Callable[[str], object] = lambda line: None,
+) -> Verdict:
+    """Kill the server so often, then let it finish, and look at its record and at what the EHR's listener was told.
+
+    ``say`` gets a line after each kill, so that who waits for the verdict sees how far it is.
+    """
     chance = random.Random(seed)
     stations = [Workstation(f"S{number}") for number in range(workstations)]
     left = 0
@@ -98,7 +109,7 @@ def kill_rounds(config: Path, rounds: int, seed: int, workstations: int = 6, lon
         machine.with_listener(config, listener.port)
         text = config.read_text(encoding="utf-8")
         config.write_text(text.replace("\n[lanes]\n", "\n[lanes]\nrrg_worth_s = 86400\n", 1), encoding="utf-8")
-        for _ in range(rounds):
+        for number in range(1, rounds + 1):
             server = machine.start(config).ready()
             alive_s = chance.uniform(0.02, longest_s)
 
@@ -113,6 +124,7 @@ def kill_rounds(config: Path, rounds: int, seed: int, workstations: int = 6, lon
 
             asyncio.run(until_killed())
             left += bool(_rows(config, "SELECT count(*) FROM intents")[0][0])
+            say(f"{number} of {rounds} kills, {sum(len(station.acknowledged) for station in stations)} acknowledged")
         server = machine.start(config).ready()
         _finish(config)
         assert server.stop() == 0
