@@ -27,16 +27,17 @@ class Story:
 
     def step(self) -> object:
         """Do something; what it was."""
-        kind = self.random.choices(["shown key", "any key", "server", "wait", "mishap", "rare"], [60, 8, 15, 12, 4, 1])[0]
+        kind = self.random.choices(["shown key", "any key", "server", "wait", "mishap", "rare"], [64, 4, 18, 12, 4, 1])[0]
         if kind == "wait":
-            what: object = self.random.choice([1, 1, 7, 7, 59, 61, 121, 181, 600, 3600])
+            what: object = self.random.choice([1, 1, 7, 61, 121, 600, 3600, 3600])
             self.ward.wait(int(str(what)))
         elif kind == "server":
             what = self.server()
         elif kind == "rare":
             what = self.rare()
         elif kind == "mishap":
-            what = self.made(self.random.choice(["air", "occlude", "open_door", "remove_set"]), self.random.choice("AB"))
+            running = [name for name, channel in self.ward.pump.channels.items() if channel.state in DELIVERING]
+            what = self.made(self.random.choice(["air", "occlude", "open_door", "remove_set"]), self.random.choice(running or ["A", "B"]))
             self.ward.press(what)
         else:
             what = self.key(shown=kind == "shown key")
@@ -49,7 +50,7 @@ class Story:
         never = set() if self.starts else {"start", "resume"}
         never |= BREAKS if self.random.random() < 0.97 else set()
         names = [key.name for key in self.ward.screen(channel).keys if not key.why_not] if shown else list(keys.KEYS)
-        names = [name for name in names if name not in never]
+        names = [name for name in names if name not in never and not (name == "new_patient" and self.random.random() < 0.8)]
         forward = [name for name in FORWARD if name in names]
         if shown and forward and self.random.random() < 0.7:
             return self.made(forward[0], channel)
@@ -64,8 +65,8 @@ class Story:
             "name": pick(["rate", "rate", "dose rate", "dose rate", "vtbi", "vtbi", "weight"]),
             "value": pick(["5", "12", "25", "50", "80", "240"]),
             "reason": "protocol",
-            "entry_key": pick(["NS", "", "DOP"]),
-            "care_area": pick(["ICU", "ICU", "ICU", "PEDS"]),
+            "entry_key": pick(["NS", "", ""]),
+            "care_area": pick(["ICU"] * 9 + ["PEDS"]),
             "patient": "MRN-1",
             "authority": "HOSP",
             "unit": "kg",
