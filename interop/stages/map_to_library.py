@@ -9,7 +9,7 @@ from interop.domain.case import Case
 from interop.domain.delivery import InfusionType, Mode
 from interop.domain.finding import Code, Finding, PivError, Sub
 from interop.domain.library import LibraryEntry, concentration_of
-from interop.domain.order import ByDoseRate, ByRate, Container, DoseOverTime, Kind, Order, Piggyback
+from interop.domain.order import ByDoseRate, ByRate, Container, DoseOverTime, Kind, Order, Piggyback, Regimen
 from interop.domain.plan import Candidate, Match
 from interop.domain.quantity import Quantity
 from interop.domain.release import ChannelKind, FormularyRow, Release
@@ -149,8 +149,10 @@ def _questions(order: Order, case: Case, naming: Naming, therapy: str, concentra
             return "is for patient-controlled analgesia"
         return ""
 
+    gives = order.gives.gives if isinstance(order.gives, Piggyback) else order.gives
+
     def in_unit(entry: LibraryEntry) -> str:
-        return _unit_reason(order, entry)
+        return _unit_reason(gives, entry)
 
     def at_strength(entry: LibraryEntry) -> str:
         return _strength_reason(entry, concentration)
@@ -174,11 +176,8 @@ def _weigh(entry: LibraryEntry, questions: tuple[Question, ...]) -> Candidate:
     return Candidate(entry, True, "fits")
 
 
-def _unit_reason(order: Order, entry: LibraryEntry) -> str:
+def _unit_reason(regimen: Regimen | None, entry: LibraryEntry) -> str:
     """D-02 and the infusion type: a dose goes to an entry that is dosed in doses, a dose rate to one dosed in dose rates, mL/h to any."""
-    regimen = order.gives
-    if isinstance(regimen, Piggyback):
-        regimen = regimen.gives
     match regimen:
         case ByDoseRate(dose_rate=given):
             unit = given.quantity.unit

@@ -178,7 +178,6 @@ def _special(
     request: OrderRequest, give: GiveAsSent, amounts: Amounts, time: Given | None, mode: Mode | None
 ) -> tuple[Kind, Regimen | None] | None:
     """The kinds that are told by something else than their amounts. Without a regimen: the kind is known, its numbers are not read yet."""
-    simple = _simple(amounts, time)
     if request.purpose is Purpose.BOLUS or _is_order_type(give, "clinician-dose") or _sends(give, MDC_BOLUS):
         dose = amounts.doses[0] if amounts.doses else amounts.volume
         return Kind.BOLUS, Bolus(request.parent_order.value.text, dose, amounts.rates[0] if amounts.rates else None, time)
@@ -192,12 +191,15 @@ def _special(
     if _sends(give, MDC_INTERMITTENT):
         return Kind.INTERMITTENT, None
     if give.method.text == "IVPB":
+        simple = _simple(amounts, time)
         return Kind.PIGGYBACK, Piggyback(simple) if simple is not None else None
     return None
 
 
 def _sends(give: GiveAsSent, terms: Mapping[str, str]) -> bool:
     """Whether one of these MDC terms was sent, by its number or, where a sender has none for it, by its name."""
+    if not give.parameters:  # most orders have none
+        return False
     names = set(terms.values())
     return any(each.code.code in terms or {each.code.code, each.code.text} & names for each in give.parameters)
 
@@ -211,7 +213,9 @@ def _step_type(give: GiveAsSent) -> StepType | None:
 
 
 def _is_order_type(give: GiveAsSent, wanted: str) -> bool:
-    return any(p.code.code == MDC_ORDER_TYPE and p.value.number.text.replace(" ", "-") == wanted for p in give.parameters)
+    return bool(give.parameters) and any(
+        p.code.code == MDC_ORDER_TYPE and p.value.number.text.replace(" ", "-") == wanted for p in give.parameters
+    )
 
 
 def _nothing_to_run(request: OrderRequest, give: GiveAsSent, amounts: Amounts) -> Finding:

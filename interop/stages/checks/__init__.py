@@ -100,7 +100,7 @@ CHECKS: tuple[Check, ...] = (
 
 def run_checks(order: Order, match: Match, case: Case, now: datetime) -> list[Finding]:
     """The findings of all checks. A check that raises becomes a finding that refuses: what could not be checked is not offered (SR-29)."""
-    facts = Facts(order, match, case, now)
+    facts = Facts.of(order, match, case, now)
     findings: list[Finding] = []
     for check in CHECKS:
         try:

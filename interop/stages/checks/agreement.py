@@ -16,7 +16,7 @@ def values_agree(facts: Facts) -> Iterator[Finding]:
     if program is None:
         return
     for given in order.also:
-        if order.is_titration and not (given.quantity.measure.is_flow or given.quantity.measure.is_dose_rate):
+        if facts.is_titration and not (given.quantity.measure.is_flow or given.quantity.measure.is_dose_rate):
             continue  # nothing of it is set: a_change_of_rate_alone says so
         implied = next(_implied(given, program, order), None)
         if implied is None:  # it was sent to be heeded, and nothing here can tell whether it is

@@ -38,14 +38,14 @@ def ready_for_a_program(facts: Facts) -> Iterator[Finding]:
         yield Finding.against(PivError.SET_NOT_INSTALLED, "channel", f"{channel.name} has no {what} loaded")
     if channel.alarming:
         yield Finding.against(PivError.ALARMING, "channel", f"{channel.name} is alarming")
-    if facts.order.is_titration and channel.state in NOTHING_TO_CHANGE:
+    if facts.is_titration and channel.state in NOTHING_TO_CHANGE:
         said, action = NOTHING_TO_CHANGE[channel.state]
         yield Finding.against(Sub.NOT_RUNNING, "channel", f"{channel.name} {said}{_of(channel)}", action=action)
         return
     match channel.state:
         case ChannelState.IDLE:
             return
-        case ChannelState.INFUSING if facts.order.is_titration:
+        case ChannelState.INFUSING if facts.is_titration:
             return  # whether it is this order's infusion is the_running_order's question
         case ChannelState.DELAYED_START:
             yield Finding.against(PivError.DELAYED_START, "channel", f"{channel.name} is in a delayed start")

@@ -22,18 +22,15 @@ class Facts:
     match: Match
     case: Case
     now: datetime
+    entry: LibraryEntry | None
+    program: Program | None
+    channel: Channel | None
+    is_titration: bool
 
-    @property
-    def entry(self) -> LibraryEntry | None:
-        return self.match.entry
-
-    @property
-    def program(self) -> Program | None:
-        return self.match.program
-
-    @property
-    def channel(self) -> Channel | None:
-        return self.case.channel
+    @classmethod
+    def of(cls, order: Order, match: Match, case: Case, now: datetime) -> "Facts":
+        """What nearly every check looks at is looked up once."""
+        return cls(order, match, case, now, match.entry, match.program, case.channel, order.is_titration)
 
     @property
     def rules(self) -> SiteRules:

@@ -81,7 +81,7 @@ def the_ordered_device(facts: Facts) -> Iterator[Finding]:
 def what_the_volume_needs(facts: Facts) -> Iterator[Finding]:
     """IHE DEV TF-2, 3.3.4.4.6: an LVP needs VTBI or a time; the pump model says whether its channel does too. A change of rate sets neither."""
     program, kind = facts.program, facts.channel_kind
-    if program is None or program.vtbi is not None or facts.order.is_titration or {"volume to be infused", "duration"} & facts.order.unread:
+    if program is None or program.vtbi is not None or facts.is_titration or {"volume to be infused", "duration"} & facts.order.unread:
         return
     asked_for_lvp = facts.order.bedside and (facts.order.mode or program.entry.mode) is Mode.LVP
     if asked_for_lvp or (kind is not None and kind.needs_vtbi) or program.entry.infusion_type is InfusionType.INTERMITTENT:

@@ -38,7 +38,7 @@ def _is_for_pca(facts: Facts) -> bool:
 def _is_next_container(facts: Facts) -> bool:
     """D-19: a start of the very order that this channel runs, or has just run."""
     channel, order = facts.channel, facts.order
-    if channel is None or channel.running is None or order.purpose is not Purpose.START or order.is_titration:
+    if channel is None or channel.running is None or order.purpose is not Purpose.START or facts.is_titration:
         return False
     occupied = channel.state in (ChannelState.INFUSING, ChannelState.PAUSED, ChannelState.KVO, ChannelState.ENDED)
     return occupied and bool(order.placer_order_number) and channel.running.placer_order_number == order.placer_order_number

@@ -53,7 +53,7 @@ def within_the_total(facts: Facts) -> Iterator[Finding]:
     if program is None or program.entry.total_dose_hard_high is None:
         return
     limit = program.entry.total_dose_hard_high
-    if facts.order.is_titration:
+    if facts.is_titration:
         text = f"{program.entry.key} limits the total to {limit}, and how much of it has been given is not known here"
         yield Finding.against(Sub.NOT_TOTAL, "total dose", text, action="Change the rate by hand at the pump.", owner=Owner.NURSE)
         return

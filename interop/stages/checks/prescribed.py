@@ -70,7 +70,7 @@ def within_the_orders_time(facts: Facts) -> Iterator[Finding]:
             yield Finding.caution(
                 bound.field, "the order ends on a date without its zone, which is over in some", action=action, must_confirm=True
             )
-        if bound.lasts is not None and facts.order.is_titration:
+        if bound.lasts is not None and facts.is_titration:
             text = f"the order holds for {bound.lasts} in all; a change of rate sets no end"
             yield Finding.caution(bound.field, text, action="Check in the order whether it still holds.", must_confirm=True)
         elif bound.lasts is not None and facts.program is not None:

@@ -18,7 +18,7 @@ BY_HAND = "Change the rate by hand at the pump."
 def the_running_order(facts: Facts) -> Iterator[Finding]:
     """SR-02, D-20: the channel runs this order, for this patient, and says which infusion that is. What it does not say is not taken as equal."""
     order, channel = facts.order, facts.channel
-    if not order.is_titration or channel is None:
+    if not facts.is_titration or channel is None:
         return
     if order.placer_order_number and not order.order_number:
         text = "ORC-2 of this sender numbers an administration, and the message does not say which order that belongs to"
@@ -50,9 +50,9 @@ def the_running_order(facts: Facts) -> Iterator[Finding]:
 def the_running_drug(facts: Facts) -> Iterator[Finding]:
     """Drug, concentration, entry and dosing unit of what runs are the order's: anything else that changes is a new programme, never a titration."""
     order, channel, entry, program = facts.order, facts.channel, facts.entry, facts.program
-    running = channel.running if channel is not None and channel.state is ChannelState.INFUSING else None
-    if not order.is_titration or channel is None or running is None:
+    if not facts.is_titration or channel is None or channel.running is None or channel.state is not ChannelState.INFUSING:
         return
+    running = channel.running
     field = order.codes[0].field if order.codes else "give code"
     if facts.match.drug and facts.match.drug != running.drug:
         text = f"{channel.name} runs {_what(running)}, the order is for {facts.match.drug}"
@@ -74,7 +74,8 @@ def the_running_weight(facts: Facts) -> Iterator[Finding]:
 
     So is a weight that was entered on the pump since: whoever corrected it must see that the infusion goes on with the old one.
     """
-    order, entry, running = facts.order, facts.entry, run_to_change(facts.order, facts.case)
+    order, entry = facts.order, facts.entry
+    running = run_to_change(order, facts.case) if facts.is_titration else None
     if running is None or entry is None:
         return
     per = {UCUM[entry.dosing_unit].dimension.per_body, _per_body(order)}
@@ -111,9 +112,9 @@ def a_change_of_rate_alone(facts: Facts) -> Iterator[Finding]:
 
     An unchanged rate is refused, not offered: a clinician would confirm nothing, and the chart would tell of a change that never was.
     """
-    order, program, running = facts.order, facts.program, run_to_change(facts.order, facts.case)
-    if not order.is_titration:
+    if not facts.is_titration:
         return
+    order, program, running = facts.order, facts.program, run_to_change(facts.order, facts.case)
     if order.window is None:
         yield Finding.note("titration range", "titrated, range unknown")
     rates = [given for given in order.also if given.quantity.measure.is_flow or given.quantity.measure.is_dose_rate]

@@ -12,7 +12,7 @@ def what_the_entry_says(facts: Facts) -> Iterator[Finding]:
     if entry is None:
         return
     if entry.second_check is not SecondCheck.NONE:
-        locked = "takes effect" if facts.order.is_titration else "can be started"
+        locked = "takes effect" if facts.is_titration else "can be started"
         text = f"a second clinician must check this at the pump before it {locked}"
         yield Finding.caution(f"{entry.key} second_check", text, action="Call a second clinician.", must_confirm=True)
     elif entry.high_alert:

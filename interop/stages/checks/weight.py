@@ -17,7 +17,7 @@ from interop.stages.derive import ordered_per_kg
 def what_the_dose_needs(facts: Facts) -> Iterator[Finding]:
     """SR-33: a dose per kg needs a weight (9019), one per m2 a body surface (9027) with height (9020) and weight. No default is assumed."""
     entry, order = facts.entry, facts.order
-    if order.is_titration:
+    if facts.is_titration:
         return  # it needs those that the infusion is dosed by: the_running_weight
     pump_weight = facts.channel.weight if facts.channel is not None and ordered_per_kg(order) else None
     bodies = {_per_body(order)} | ({_entry_body(entry)} if entry is not None else set())
@@ -54,10 +54,10 @@ def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
     """SR-34: inside the care area's and the entry's bounds, not far from what is charted; pounds only if coded as such, and confirmed."""
     entry, order = facts.entry, facts.order
     whose = "the order"
-    if order.weight is not None and not order.is_titration:
+    if order.weight is not None and not facts.is_titration:
         weight, field = order.weight.quantity, order.weight_field or "weight"
     elif facts.program is not None and facts.program.weight is not None:
-        whose, field = ("the running infusion", "dosing weight") if order.is_titration else ("the pump", "pump weight")
+        whose, field = ("the running infusion", "dosing weight") if facts.is_titration else ("the pump", "pump weight")
         weight = facts.program.weight
     else:
         return
@@ -79,7 +79,7 @@ def a_plausible_weight(facts: Facts) -> Iterator[Finding]:
 def the_pumps_weight(facts: Facts) -> Iterator[Finding]:
     """SR-35, D-17: over 5 % apart is refused (9011); otherwise both are shown and the pump's is chosen there. Neither side is changed."""
     order, channel, program = facts.order, facts.channel, facts.program
-    if channel is None or channel.weight is None or order.is_titration:
+    if channel is None or channel.weight is None or facts.is_titration:
         return
     if order.weight is None:
         if program is not None and program.weight_source == WeightSource.PUMP:
