@@ -14,7 +14,9 @@ from pump_sim.states import DELIVERING, State
 from tests.pump_sim.ward import NURSE, SECOND, Ward, amount, dopamine_offer, heparin_offer, library, settings, titration_offer
 
 STEPS = 150
-SEEDS = [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 200))]
+QUICK = (9, 43, 46)
+"""Stories that visit every state between them; the last test of this file says when they no longer do."""
+SEEDS = [*QUICK, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(200) if seed not in QUICK)]
 FORWARD = ("start", "resume", "confirm", "second_check", "override", "open_offer", "review")
 BREAKS = {"internal_fault", "fail_self_test", "power_off", "set_battery", "unplug"}
 
@@ -29,7 +31,7 @@ class Story:
         """Do something; what it was."""
         kind = self.random.choices(["shown key", "any key", "server", "wait", "mishap", "rare"], [64, 4, 18, 12, 4, 1])[0]
         if kind == "wait":
-            what: object = self.random.choice([1, 1, 7, 61, 121, 600, 3600, 3600])
+            what: object = self.random.choice([1, 1, 7, 61, 121, 600, 3600])
             self.ward.wait(int(str(what)))
         elif kind == "server":
             what = self.server()
@@ -82,7 +84,7 @@ class Story:
         offer_id, channel = f"O-{self.offers}", self.random.choice("AB")
         match what:
             case "offer":
-                values = {"dose rate": "10 ug/kg/min", "rate": "30 mL/h", "vtbi": "20 mL", "weight": "80 kg"}
+                values = {"dose rate": "10 ug/kg/min", "rate": "30 mL/h", "vtbi": "60 mL", "weight": "80 kg"}
                 self.ward.hear(dopamine_offer(offer_id, channel_id=channel, settings=settings(values)))
             case "heparin":
                 self.ward.hear(heparin_offer(offer_id, channel_id=channel))
@@ -168,7 +170,7 @@ def test_sr_01_sr_51_sr_75_by_a_start_key_on_its_own_channel_only_and_the_count_
 
 
 def test_the_random_stories_visit_every_state_that_they_are_about():
-    if sum(SEEN.values()) < 2 * STEPS * 5:
+    if sum(SEEN.values()) < 2 * STEPS * len(QUICK):
         pytest.skip("counts only what ran in this process, and not all of the stories did")
     rare = {State.OFF.name, State.POST.name, State.COMPLETE.name, State.FAULT.name}
     assert set(SEEN) >= {state.name for state in State} - rare | {"rate changed"}, SEEN
