@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from interop.conduct.administrations import Administrations
 from interop.conduct.answers import Answers
 from interop.conduct.bedside import Bedside
 from interop.conduct.desk import Desk, QueueView
@@ -158,6 +159,7 @@ class Conduct:
         self._steps: set[asyncio.Task[None]] = set()
         self.intake = Intake(record, clock, ids, reader, renderer, self.book, self._desk, speaks_for)
         self.resources = Resources(record, clock, ids, self.book, self._take)
+        self.chart = Administrations(record)
         self.scanning = Scanning(record, clock, ids, self.book, self._desk)
 
     def book(self) -> ReleaseBook:

@@ -420,3 +420,9 @@ def test_d_07_what_ends_otherwise_is_told_otherwise():
     assert programme_ended(planned(), NeverSeen(at=EIGHT, pump=None), about()) is None
     assert programme_ended(planned(patient=None), Expired(at=EIGHT, pump=None), about()) is None
     assert programme_ended(planned(), Expired(at=EIGHT, pump=None), about(placer_order_number="ORD-2")) is None
+
+
+def test_sr_46_a_word_that_is_let_in_twice_is_told_once():
+    word = changed(30, "7.7", "20")
+    assert kinds(told([*BEGUN], word))[:2] == [STOPPED, STARTED]
+    assert told([*BEGUN, word], word) == []

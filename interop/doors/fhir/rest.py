@@ -1,7 +1,7 @@
 """FHIR R4 over HTTP: START HERE for the door. Its routes with the right that each asks for, and the application that serves them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from starlette.routing import Match
 from interop.doors.access import Accepts, Doorkeeper, Identity, Open, check, is_open
 from interop.doors.fhir.answers import of_json, outcome
 from interop.doors.fhir.asking import BASE, base_of, check_answerable, is_pretty
+from interop.doors.fhir.chart import ADMINISTRATION, ADMINISTRATIONS, SEARCH, Chart, ChartVerbs, capability
 from interop.doors.fhir.gate import Gate
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.orders import Orders
@@ -25,6 +26,8 @@ LIVE: Final = "/health/live"
 METADATA: Final = f"{BASE}/metadata"
 ORDERS: Final = f"{BASE}/MedicationRequest"
 ORDER: Final = f"{ORDERS}/{{id}}"
+
+Serve = Callable[[Request], Awaitable[Response]]
 
 INTERACTIONS: Final[Mapping[str, str]] = {
     "create": (
@@ -50,9 +53,15 @@ class FhirSettings:
 
 
 def fhir_app(
-    orders: Orders, identity: Identity, settings: FhirSettings | None = None, now_ns: Callable[[], int] = time.monotonic_ns
+    orders: Orders,
+    identity: Identity,
+    settings: FhirSettings | None = None,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+    chart: Chart | None = None,
 ) -> FastAPI:
     """The application, to be served with ``serving.uvicorn_options`` on a listener of its own. ``now_ns``: a monotonic clock, paces the clients.
+
+    ``chart`` None: a server without pumps has no administrations, and offers none.
 
     Raises: Undeclared: a route has no right; nothing is served then.
     """
@@ -68,17 +77,29 @@ def fhir_app(
     async def metadata(request: Request) -> Response:
         check_answerable(request)
         said = capability_statement(
-            version=settings.version, base=base_of(request), interactions=INTERACTIONS, description=settings.description
+            version=settings.version,
+            base=base_of(request),
+            interactions=INTERACTIONS,
+            description=settings.description,
+            further=[] if chart is None else [capability()],
         )
         return of_json(200, said, pretty=is_pretty(request))
 
-    for method, path, serve in (
+    routes: list[tuple[str, str, Serve]] = [
         ("GET", LIVE, live),
         ("GET", METADATA, metadata),
         ("POST", ORDERS, verbs.create),
         ("GET", ORDER, verbs.read),
         ("PUT", ORDER, verbs.update),
-    ):
+    ]
+    if chart is not None:
+        told = ChartVerbs(chart, orders, settings.limits)
+        routes += [
+            ("GET", ADMINISTRATIONS, told.search),
+            ("POST", SEARCH, told.search_by_form),
+            ("GET", ADMINISTRATION, told.read),
+        ]
+    for method, path, serve in routes:
         app.add_api_route(path, serve, methods=[method], response_model=None)
     check(app)
     app.add_exception_handler(HTTPException, _no_route)

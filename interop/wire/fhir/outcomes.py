@@ -43,6 +43,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     DUPLICATE = "duplicate"
     TOO_LONG = "too-long"
+    TOO_COSTLY = "too-costly"
     BUSINESS_RULE = "business-rule"
     THROTTLED = "throttled"
     TRANSIENT = "transient"
@@ -122,14 +123,17 @@ def _bounded(expression: str) -> str:
     return expression if len(expression) <= MAX_EXPRESSION else expression[:MAX_EXPRESSION].rpartition(".")[0]
 
 
-def capability_statement(*, version: str, base: str, interactions: Mapping[str, str], description: str) -> Resource:
-    """What this server does with MedicationRequest, and nothing more.
+def capability_statement(
+    *, version: str, base: str, interactions: Mapping[str, str], description: str, further: Iterable[Resource] = ()
+) -> Resource:
+    """What this server does with MedicationRequest and the ``further`` resources, and nothing more.
 
     Args:
         version: of this software, "" if it is not known.
         base: URL of the FHIR service.
         interactions: code of http://hl7.org/fhir/restful-interaction → how it is done here.
         description: of this instance; says where it is a demonstration.
+        further: ``CapabilityStatement.rest.resource`` of each other resource.
     """
     security = (
         "A bearer token of a client that this server's administrator registered; it is sent as `Authorization: Bearer`, over TLS only."
@@ -160,7 +164,8 @@ def capability_statement(*, version: str, base: str, interactions: Mapping[str, 
                         "conditionalRead": "not-match",
                         "conditionalUpdate": False,
                         "conditionalDelete": "not-supported",
-                    }
+                    },
+                    *further,
                 ],
             }
         ],
