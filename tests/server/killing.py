@@ -95,11 +95,12 @@ def kill_rounds(
     rounds: int,
     seed: int,
     workstations: int = 6,
-    longest_s: float = 0.6,
+    most: int = 60,
     say: Callable[[str], object] = lambda line: None,
 ) -> Verdict:
     """Kill the server so often, then let it finish, and look at its record and at what the EHR's listener was told.
 
+    Each life ends some time after 0 to ``most`` further acknowledgements: a life of so many seconds would be none at all on a slow machine.
     ``say`` gets a line after each kill, so that who waits for the verdict sees how far it is.
     """
     chance = random.Random(seed)
@@ -111,14 +112,18 @@ def kill_rounds(
         config.write_text(text.replace("\n[lanes]\n", "\n[lanes]\nrrg_worth_s = 86400\n", 1), encoding="utf-8")
         for number in range(1, rounds + 1):
             server = machine.start(config).ready()
-            alive_s = chance.uniform(0.02, longest_s)
+            goal = sum(len(station.acknowledged) for station in stations) + chance.randint(0, most)
+            then_s = chance.uniform(0, 0.05)
 
             async def load(at: tuple[str, int] = server.mllp) -> None:
                 await asyncio.gather(*(station.run(at, config) for station in stations))
 
-            async def until_killed(server: machine.Running = server, alive_s: float = alive_s) -> None:
+            async def until_killed(server: machine.Running = server, goal: int = goal, then_s: float = then_s) -> None:
                 loading = asyncio.ensure_future(load())
-                await asyncio.sleep(alive_s)
+                while sum(len(station.acknowledged) for station in stations) < goal and not loading.done():
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(then_s)
+                assert server.process.poll() is None, "the server ended by itself:\n" + "\n".join(server.logged)
                 await asyncio.to_thread(server.kill)
                 await loading
 
