@@ -20,6 +20,9 @@ from interop.ports import Projected, Record
 LAST_PROGRAMS: Final = "last-program"
 """Order → rate, dose rate and dose of its last confirmed programme."""
 
+APART: Final = frozenset({"concentration", "container volume"})
+"""Settings that have a place of their own in the frame."""
+
 _EARLIER = shape_of(EarlierProgram)
 
 
@@ -50,9 +53,9 @@ def to_show(programme: ProgrammeNow, offer: Offer, answer_within_s: int, now: da
         concentration=program.concentration,
         container_amount=entry.amount,
         container_volume=program.container_volume,
-        settings=settings_of(program),
+        settings=tuple(each for each in settings_of(program) if each.name not in APART),
         second_check=program.second_check,
-        weight_source=program.weight_source if program.weight is not None else "",
+        weight_source=program.weight_source if program.weight is not None and program.changes is None else "",  # else the running weight
         cautions=tuple(_caution(each) for each in offer.cautions),
         changes=None if program.changes is None else _changes(program.changes),
     )
