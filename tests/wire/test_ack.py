@@ -19,8 +19,8 @@ from interop.wire.hl7v2.ack import (
     Us,
     read_answer,
     write_ack,
-    write_committed,
 )
+from interop.wire.hl7v2.committed import write_committed
 from interop.wire.hl7v2.er7 import Message, Unreadable
 from tests.wards.samples import SAMPLES, needs_samples
 

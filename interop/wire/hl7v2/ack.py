@@ -7,9 +7,8 @@ its MSH-10 byte by byte finds them equal. That is why the lines are put together
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import Enum, StrEnum
-from functools import lru_cache
 from typing import Final
 
 from interop.wire.hl7v2.charset import ASCII, CARRIED, Charset
@@ -185,8 +184,8 @@ def _text(pieces: list[bytes], number: int, charset: Charset, delimiters: Delimi
 _BEFORE_ERR_3: Final = frozenset({"2.1", "2.2", "2.3", "2.3.1", "2.4"})  # versions whose ERR has one field, of another kind
 _LONGEST_MSA_3: Final = 80
 _LONGEST_ERR_8: Final = 250
-_STAMP: Final = "%Y%m%d%H%M%S%z"
-_CONTROL_ID = re.compile("[A-Za-z0-9]{1,199}")  # no delimiter of any message
+STAMP: Final = "%Y%m%d%H%M%S%z"
+CONTROL_ID = re.compile("[A-Za-z0-9]{1,199}")  # no delimiter of any message
 
 
 def write_ack(
@@ -212,7 +211,7 @@ def write_ack(
     if at.utcoffset() is None:
         raise ValueError("the time of an answer has an offset")
     control_id = new_id()
-    if not _CONTROL_ID.fullmatch(control_id):
+    if not CONTROL_ID.fullmatch(control_id):
         raise ValueError("a control id of ours is letters and digits")
     write = _Writer(header.delimiters, header.charset)
     msh = {
@@ -221,7 +220,7 @@ def write_ack(
         4: header.receiving_facility or write.parts(us.facility),
         5: header.sending_application,
         6: header.sending_facility,
-        7: at.strftime(_STAMP),
+        7: at.strftime(STAMP),
         9: write.joined("ACK", header.event, "ACK") if header.event else "ACK",
         10: control_id,
         11: header.processing_id or "P",
@@ -242,53 +241,6 @@ def write_ack(
         8: write.text(error.text, _LONGEST_ERR_8),
     }
     return write.message(MSH=msh, MSA=msa, ERR=err)
-
-
-def write_committed(received: bytes, *, new_id: str, at: datetime, us: Us = NOBODY) -> bytes:
-    """``CA`` to a message: the bytes that ``write_ack`` gives for its salvaged header, put together from those of the sender's last message.
-
-    Messages that differ in MSH-7 and MSH-10 only have answers that differ in MSH-7, MSH-10 and MSA-2 only.
-
-    Raises: ValueError: as ``write_ack``.
-    """
-    line = received[: max(0, received.find(b"\r", 0, _LONGEST_HEADER))]
-    fields = line.split(line[3:4] or None)
-    offset = at.utcoffset()
-    if len(fields) > 11 and b"\n" not in line and offset is not None and _CONTROL_ID.fullmatch(new_id):
-        control_id, fields[6], fields[9] = fields[9], b"", _THEIR_PLACE
-        if _PLAIN_ID.fullmatch(control_id):
-            around = _around(line[3:4].join(fields), us)
-            if around is not None:
-                before, between, after, end = around
-                return b"".join((before, _stamp(at.replace(microsecond=0), offset), between, new_id.encode(), after, control_id, end))
-    return write_ack(ReceivedHeader.salvaged(received), AckCode.CA, new_id=lambda: new_id, at=at, us=us)
-
-
-_LONGEST_HEADER: Final = 1000
-_PLAIN_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,199}")  # echoed as it stands, whatever the rest of the header is
-_THEIR_PLACE: Final = b"0PLACE0OF0THEIR0ID"
-_OUR_PLACE: Final = "0PLACE0OF0OUR0ID"
-_PLACE_OF_TIME: Final = datetime(1000, 1, 1, tzinfo=UTC)
-
-
-@lru_cache(maxsize=64)  # bounded, so that a peer which varies its header costs no memory
-def _around(header: bytes, us: Us) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """What stands around MSH-7, MSH-10 and MSA-2 of the answer to a header without MSH-7; None: it cannot be told from what stands in them."""
-    salvaged = ReceivedHeader.salvaged(header + b"\r")
-    whole = write_ack(salvaged, AckCode.CA, new_id=lambda: _OUR_PLACE, at=_PLACE_OF_TIME, us=us)
-    places = (_stamp(_PLACE_OF_TIME, timedelta(0)), _OUR_PLACE.encode(), _THEIR_PLACE)
-    if any(whole.count(place) != 1 for place in places):
-        return None
-    before, _, rest = whole.partition(places[0])
-    between, _, rest = rest.partition(places[1])
-    after, _, end = rest.partition(places[2])
-    return before, between, after, end
-
-
-@lru_cache(maxsize=64)
-def _stamp(second: datetime, offset: timedelta) -> bytes:
-    """``second`` as MSH-7 has it. Times of two offsets can be equal, so ``offset`` tells them apart."""
-    return second.strftime(_STAMP).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

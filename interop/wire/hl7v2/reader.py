@@ -14,7 +14,8 @@ from interop.domain.envelope import Accept, CannotBe, NotAccepted, Opened, Wante
 from interop.domain.finding import Finding
 from interop.domain.request import OrderRequest
 from interop.domain.sender import Format, SenderProfile
-from interop.wire.hl7v2.ack import NOBODY, AckCode, AckError, ErrorCode, ReceivedHeader, Us, write_ack, write_committed
+from interop.wire.hl7v2.ack import NOBODY, AckCode, AckError, ErrorCode, ReceivedHeader, Us, write_ack
+from interop.wire.hl7v2.committed import write_committed
 from interop.wire.hl7v2.er7 import Message, Segment, Unreadable
 from interop.wire.hl7v2.kind import MessageKind, event_of, kind_of
 from interop.wire.hl7v2.profile import find_sender, read_place
