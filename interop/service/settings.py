@@ -10,6 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
+from interop.conduct.documenting import PERIODIC_S
+from interop.conduct.world import Purpose
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.mllp_limits import Limits
 from interop.service.settings_checks import (
@@ -21,6 +23,7 @@ from interop.service.settings_checks import (
     peer_fault,
     server_name_fault,
     store_url_fault,
+    universal_id_fault,
 )
 from interop.service.settings_keys import Key, Rule, keys_of
 
@@ -195,11 +198,15 @@ class Queues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """[lanes.destinations.NAME] A partner's listener that receives what answers one sender's orders (RRG^O16)."""
+    """[lanes.destinations.NAME] A partner's listener for what answers one sender's orders (RRG^O16), or for what documents them (PCD-10, PCD-01)."""
 
-    sender: Annotated[str, Rule("The sender profile whose orders are answered here.", check=name_fault)]
+    sender: Annotated[str, Rule("The sender profile whose orders are answered or documented here.", check=name_fault)]
     host: Annotated[str, Rule("Address or name of the partner's listener.", check=host_fault)]
     port: Annotated[int, Rule("Port of the partner's listener.", 1, 65_535)]
+    purpose: Annotated[
+        Purpose,
+        Rule("rrg: the answers to the orders; documents: what the pump then did. One of each for a sender, on one listener or two."),
+    ] = Purpose.RRG
     tls: Annotated[bool, Rule("TLS; may be false only in demo mode and to 127.0.0.1 or ::1 (SEC-03).")] = True
     ca_file: Annotated[Path | None, Rule("The certificates of the authorities that sign the partner's certificate, PEM.")] = None
     certificate_file: Annotated[Path | None, Rule("Our client certificate with its chain, PEM.")] = None
@@ -223,6 +230,17 @@ class Lanes:
     ] = 1
     most_back_off_s: Annotated[int, Rule("No attempt waits longer than this.", 1, 3600)] = 60
     wrong_answers: Annotated[int, Rule("So many wrong answers in a row to one message park it, and a person looks.", 1, 100)] = 3
+    application: Annotated[str, Rule("MSH-3.1 of documents: the name of this application.", check=application_fault)] = "INTEROP"
+    application_id: Annotated[
+        str,
+        Rule(
+            "MSH-3.2 of documents: this application's OID or EUI-64, which IHE asks for; empty: it has none yet.", check=universal_id_fault
+        ),
+    ] = ""
+    periodic_s: Annotated[int, Rule("A channel that delivers is told by PCD-01 this often.", 10, 3600)] = PERIODIC_S
+    status_worth_s: Annotated[
+        int, Rule("A PCD-01 that could not be sent for this long is no longer sent; a PCD-10 always is.", 10, DAY_S)
+    ] = 300
     rrg_worth_s: Annotated[int, Rule("An RRG that could not be sent for this long is no longer sent (D-07).", 5, DAY_S)] = 120
     destinations: Annotated[
         Mapping[str, Destination], Rule("Where to send what, by a name that the page of what is stuck shows.", check=name_fault)

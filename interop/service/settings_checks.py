@@ -14,6 +14,9 @@ DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII
 )
 
+OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+", re.ASCII)
+EUI_64 = re.compile(r"[0-9A-F]{16}", re.ASCII)
+
 LONGEST_PEER = 200
 
 POSTGRES = ("postgresql", "postgres")
@@ -53,6 +56,11 @@ def application_fault(text: str) -> str:
     if text == ANY_FACILITY:
         return f"is {ANY_FACILITY}, which only a facility may be"
     return facility_fault(text)
+
+
+def universal_id_fault(text: str) -> str:
+    """Empty, or what MSH-3.2 may hold: an OID, or an EUI-64 as 16 hexadecimal digits (IHE DEV TF-2, B.1)."""
+    return "" if not text or OID.fullmatch(text) or EUI_64.fullmatch(text) else "is neither an OID nor an EUI-64 of 16 hexadecimal digits"
 
 
 def facility_fault(text: str) -> str:

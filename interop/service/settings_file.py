@@ -19,9 +19,11 @@ Each client by the name in its certificate (DNS:, URI:, or CN: where it has neit
 read by, and the names it may send under (MSH-3, MSH-4). To revoke a client, delete its table.
 """,
     "lanes.destinations": """\
-Where the answers to a sender's orders go (RRG^O16): a listener of the sender, on a connection of its own.
+Where the answers to a sender's orders go (RRG^O16), and what documents them (PCD-10, PCD-01): a listener of the sender for each, on
+connections of their own.
 [lanes.destinations.ehr]
 sender = "NAME"  # of the sender profile
+purpose = "rrg"  # or "documents", in a table of its own
 host = "ehr.hospital.example"
 port = 2576
 ca_file = "certificates/ehr-ca.pem"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from interop.conduct.world import Purpose
 from interop.doors.mllp_peer import DEMO_PEER
 from interop.service.settings import Destination, Listener, Settings
 from interop.service.settings_checks import is_loopback, is_memory, is_postgres
@@ -93,9 +94,11 @@ def _check_lanes(settings: Settings, tell: Tell) -> None:
 
 def _check_destination(settings: Settings, name: str, destination: Destination, tell: Tell) -> None:
     path = ("lanes", "destinations", name)
-    earlier = [other for other, each in settings.lanes.destinations.items() if each.sender == destination.sender]
+    same = (destination.sender, destination.purpose)
+    earlier = [other for other, each in settings.lanes.destinations.items() if (each.sender, each.purpose) == same]
     if destination.sender and earlier[0] != name:
-        tell((*path, "sender"), f"{earlier[0]} answers the orders of this sender already", "keep one destination a sender")
+        does = "answers" if destination.purpose is Purpose.RRG else "documents"
+        tell((*path, "sender"), f"{earlier[0]} {does} the orders of this sender already", "keep one destination for a sender and purpose")
     if settings.lanes.lease_s <= destination.connect_s + destination.answer_s:
         tell(
             (*path, "answer_s"),

@@ -9,11 +9,12 @@ from interop.adapters.ehr import outcome as ehr
 from interop.adapters.ehr.mllp_sender import Destination as Listener
 from interop.adapters.ehr.mllp_sender import MllpSender
 from interop.adapters.ehr.tls import client_context
+from interop.conduct.documenting import Documenting
 from interop.conduct.hospital import Bounds, Conduct, Way
 from interop.conduct.lanes import LaneLimits
 from interop.conduct.sending import Became, Delivery
 from interop.conduct.world import Destination as LaneDestination
-from interop.conduct.world import Ids, ReleaseBook
+from interop.conduct.world import Destinations, Ids, Purpose, ReleaseBook
 from interop.domain.envelope import Opened
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.mllp_limits import Limits
@@ -21,7 +22,10 @@ from interop.doors.mllp_peer import Bindings, Peer
 from interop.doors.pages.frame import PagesSettings
 from interop.ports import Clock, Record
 from interop.service.settings import Destination, Fhir, Mllp, Settings
+from interop.wire.fhir.medication_administration import AdministrationRenderer
+from interop.wire.hl7v2.ack import Us
 from interop.wire.hl7v2.er7 import Message
+from interop.wire.hl7v2.oru import OruRenderer
 from interop.wire.hl7v2.reader import RgvReader, RgvRenderer
 
 log = logging.getLogger(__name__)
@@ -87,9 +91,10 @@ def ways_of(settings: Settings) -> tuple[Way, ...]:
     lanes = settings.lanes
     return tuple(
         Way(
-            LaneDestination(name, lanes.lanes_per_destination, lanes.rrg_worth_s),
+            LaneDestination(name, lanes.lanes_per_destination, lanes.rrg_worth_s if each.purpose is Purpose.RRG else lanes.status_worth_s),
             each.sender,
             ToListener(MllpSender(_listener(name, each), demo=settings.demo.enabled)),
+            each.purpose,
         )
         for name, each in lanes.destinations.items()
     )
@@ -135,6 +140,14 @@ def conduct_of(settings: Settings, record: Record, clock: Clock, ids: Ids, book:
             wrong_answers=lanes.wrong_answers,
         ),
     )
+
+
+def documenting_of(settings: Settings, ids: Ids, ways: Sequence[Way]) -> Documenting:
+    """Who is told of what their orders became at the pump, and under which name."""
+    lanes = settings.lanes
+    own_id = (lanes.application_id, "ISO" if "." in lanes.application_id else "EUI-64") if lanes.application_id else ()
+    destinations = Destinations({way.sender: way.destination for way in ways if way.purpose is Purpose.DOCUMENTS})
+    return Documenting(OruRenderer(Us((lanes.application, *own_id))), AdministrationRenderer(), ids, destinations)
 
 
 def mllp_limits(mllp: Mllp) -> Limits:

@@ -13,6 +13,8 @@ from interop.service.settings import SECTIONS, LogFormat, LogLevel, Settings, al
 from interop.service.settings_checks import is_loopback, store_url_fault
 from interop.service.settings_load import SecretUnreadable, SettingsUnsound, load_settings, read_secret, settings_of, store_address
 from interop.service.settings_text import as_json, default_of, describe
+from interop.service.wiring import documenting_of, ways_of
+from tests.conduct.ward import Counter
 
 CLOSED = """\
 [node]
@@ -410,6 +412,28 @@ def test_two_destinations_for_one_sender_are_refused(file: Path):
     one = '[lanes.destinations.{}]\nsender = "x"\nhost = "127.0.0.1"\nport = {}\ntls = false\n'
     (found,) = faults(file, CLOSED + DEMO + one.format("a", 1) + one.format("b", 2))
     assert found.startswith("interop.toml:19:1: a answers the orders of this sender already")
+
+
+def test_answers_and_documents_of_a_sender_have_a_destination_each(file: Path):
+    one = '[lanes.destinations.{}]\nsender = "x"\nhost = "127.0.0.1"\nport = {}\ntls = false\npurpose = "{}"\n'
+    told = CLOSED + DEMO + one.format("a", 1, "rrg") + one.format("b", 1, "documents")
+    ways = ways_of(loaded(file, told))
+    assert [(way.purpose.value, way.sender, way.destination.worth_s) for way in ways] == [("rrg", "x", 120), ("documents", "x", 300)]
+    (found,) = faults(file, told + one.format("c", 2, "documents"))
+    assert "b documents the orders of this sender already" in found
+    (found,) = faults(file, CLOSED + DEMO + one.format("a", 1, "alarms"))
+    assert '"rrg" or "documents"' in found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"), [("", True), ("1.2.840.1", True), ("ACDE48234567ABCD", True), ("interop", False), ("1.02", False)]
+)
+def test_the_id_of_this_application_is_an_oid_or_an_eui_64(file: Path, text: str, is_taken: bool):
+    told = CLOSED + DEMO + f'[lanes]\napplication_id = "{text}"\n'
+    if is_taken:
+        assert documenting_of(loaded(file, told), Counter(), ()).destinations.of("x") is None
+    else:
+        assert "neither an OID nor an EUI-64" in faults(file, told)[0]
 
 
 @pytest.mark.parametrize(
