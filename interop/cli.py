@@ -107,6 +107,7 @@ def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     init.add_argument("--mllp-port", type=int, default=2575, metavar="PORT", help="port for HL7 over MLLP; 0: any (default: 2575)")
     init.add_argument("--fhir-port", type=int, default=8443, metavar="PORT", help="port for FHIR; 0: any (default: 8443)")
     init.add_argument("--pages-port", type=int, default=8444, metavar="PORT", help="port for the pages; 0: any (default: 8444)")
+    init.add_argument("--pumps-port", type=int, default=8445, metavar="PORT", help="port for the pump link; 0: any (default: 8445)")
     init.add_argument(
         "--node", default="node-1", metavar="NAME", help="name of this server among those that share a store (default: node-1)"
     )
@@ -114,7 +115,7 @@ def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         "--store", default="sqlite:///interop.db", metavar="URL", help="address of the record (default: sqlite:///interop.db)"
     )
     init.add_argument("--demo", action="store_true", help="a demonstration on this machine, marked as such everywhere")
-    init.add_argument("--clear-text", action="store_true", help="MLLP without TLS; for --demo only, and only on this machine")
+    init.add_argument("--clear-text", action="store_true", help="MLLP and pump link without TLS; for --demo only, and only on this machine")
     init.add_argument("--administrator", default="admin", metavar="USER", help="id of the first administrator (default: admin)")
     init.add_argument(
         "--password-file", default="", metavar="FILE", help="file with the first administrator's password (default: one is made and shown)"
@@ -189,6 +190,7 @@ def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     _config_option(rebuild)
     rebuild.set_defaults(run=_rebuild)
     _people_commands(commands)
+    _pump_commands(commands)
 
 
 def _demo_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -260,6 +262,31 @@ def _people_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     _config_option(known)
     known.set_defaults(run=_clients_list)
+
+
+def _pump_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    pumps = commands.add_parser(
+        "pumps", help="the pumps that may connect", description="Work on the pumps that may connect to the pump link."
+    )
+    of_pumps = pumps.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    enroll = of_pumps.add_parser(
+        "enroll",
+        help="let a pump connect",
+        description="Enrols pumps, each with one certificate: made in certificates/pumps beside the interop.toml, or named by --certificate. "
+        "Exit 0: done; 1: it failed; 2: wrong use; 3: refused.",
+    )
+    enroll.add_argument("ids", nargs="+", metavar="PUMP_ID", help="a pump's id: the common name of its certificate")
+    enroll.add_argument("--model", required=True, metavar="MODEL", help="the pump model, as the site's pump_models name it")
+    enroll.add_argument("--certificate", default="", metavar="FILE", help="the pump's certificate, signed elsewhere, PEM (for one pump)")
+    _config_option(enroll)
+    enroll.set_defaults(run=_pumps_enroll)
+    revoke = of_pumps.add_parser("revoke", help="it may not connect any more", description="Revokes a pump; its link ends within a minute.")
+    revoke.add_argument("id", metavar="PUMP_ID", help="the pump")
+    _config_option(revoke)
+    revoke.set_defaults(run=_pumps_revoke)
+    listed = of_pumps.add_parser("list", help="one a line", description="Lists the pumps: id, state, model, since when, certificate.")
+    _config_option(listed)
+    listed.set_defaults(run=_pumps_list)
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -428,6 +455,7 @@ def _init(arguments: argparse.Namespace) -> int:
         mllp_port=arguments.mllp_port,
         fhir_port=arguments.fhir_port,
         pages_port=arguments.pages_port,
+        pumps_port=arguments.pumps_port,
         node=arguments.node,
         store_url=arguments.store,
         demo=arguments.demo,
@@ -550,6 +578,25 @@ def _clients_list(arguments: argparse.Namespace) -> int:
     from interop.service.commands import clients_list
 
     return clients_list(Path(arguments.config), out=sys.stdout, err=sys.stderr)
+
+
+def _pumps_enroll(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import pumps_enroll
+
+    certificate = _path(arguments.certificate)
+    return pumps_enroll(Path(arguments.config), arguments.ids, arguments.model, certificate, out=sys.stdout, err=sys.stderr)
+
+
+def _pumps_revoke(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import pumps_revoke
+
+    return pumps_revoke(Path(arguments.config), arguments.id, out=sys.stdout, err=sys.stderr)
+
+
+def _pumps_list(arguments: argparse.Namespace) -> int:
+    from interop.service.commands import pumps_list
+
+    return pumps_list(Path(arguments.config), out=sys.stdout, err=sys.stderr)
 
 
 def _path(named: str) -> Path | None:

@@ -1,6 +1,7 @@
-"""A small certificate authority on disk, for trying interop and for sites without one: P-256, one server and the clients that try it.
+"""Small certificate authorities on disk, for trying interop and for sites without one: P-256, one server, the clients that try it, and the pumps.
 
 Nothing that exists is ever overwritten, and a run that was interrupted is completed by the next: a key without its certificate gets one.
+The pumps have an authority of their own, so that a pump's key opens no other door (SEC-09).
 Private keys are readable by their owner only. A site with its own authority names its files in the settings instead.
 """
 
@@ -24,6 +25,7 @@ LEAF_DAYS: Final = 825
 BACKDATED: Final = timedelta(hours=1)
 """A peer whose clock is behind takes a new certificate at once."""
 
+PUMPS: Final = "pumps"
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,13 +48,14 @@ class Certificates:
     authority: Pair
     server: Pair
     client: Pair
+    pump_authority: Pair
     made: tuple[Path, ...]
 
 
 def make_certificates(folder: Path, *, server_names: Iterable[str], client_name: str, now: datetime) -> Certificates:
-    """An authority, a server's certificate for ``server_names`` (and localhost), and a client's by the name ``client_name``.
+    """An authority, a server's certificate for ``server_names`` (and localhost), a client's by the name ``client_name``, and the pumps' authority.
 
-    The authority's key is kept beside its certificate, to issue more; where trying ends it belongs elsewhere, and what exists goes on without it.
+    The authorities' keys are kept beside their certificates, to issue more; where trying ends it belongs elsewhere, and what exists goes on without it.
 
     Raises:
         CannotIssue: a certificate is to be made, and the authority's key is not there or does not fit.
@@ -63,11 +66,51 @@ def make_certificates(folder: Path, *, server_names: Iterable[str], client_name:
     server = Pair(folder / "server.pem", folder / "server.key")
     client = Pair(folder / f"{client_name}.pem", folder / f"{client_name}.key")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _complete(authority, made, lambda key: _authority(key, now))
+    _complete(authority, made, lambda key: _authority(key, "interop local authority", now))
     names = tuple(dict.fromkeys((*LOCAL_NAMES, *server_names)))
     _complete(server, made, lambda key: _leaf(authority, key, names[0], names, now, is_server=True))
     _complete(client, made, lambda key: _leaf(authority, key, client_name, (client_name,), now, is_server=False))
-    return Certificates(authority, server, client, tuple(made))
+    pump_authority = pump_authority_in(folder)
+    _complete(pump_authority, made, lambda key: _authority(key, "interop pump authority", now))
+    return Certificates(authority, server, client, pump_authority, tuple(made))
+
+
+def pump_authority_in(folder: Path) -> Pair:
+    """Where the pumps' authority is kept."""
+    return Pair(folder / "pump-ca.pem", folder / "pump-ca.key")
+
+
+def issue_pump(folder: Path, pump: str, now: datetime) -> tuple[Pair, tuple[Path, ...]]:
+    """The certificate and key of one pump, whose id is its common name, in ``folder``/pumps; and which of the two files were not there before.
+
+    Raises:
+        CannotIssue: a certificate is to be made, and the pumps' authority or its key is not there or does not fit.
+        OSError: the folder cannot be written.
+    """
+    made: list[Path] = []
+    pair = Pair(folder / PUMPS / f"{pump}.pem", folder / PUMPS / f"{pump}.key")
+    pair.key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _complete(pair, made, lambda key: _leaf(pump_authority_in(folder), key, pump, (), now, is_server=False))
+    return pair, tuple(made)
+
+
+def pump_fingerprint(certificate: Path, pump: str) -> str:
+    """The SHA-256 of a pump's certificate, in hexadecimal.
+
+    Raises: CannotIssue: it is no certificate, or its common name is not ``pump``. OSError: it cannot be read.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+
+    try:
+        read = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except ValueError:
+        raise CannotIssue(f"{certificate} is no certificate that can be read: move it away") from None
+    names = [name.value for name in read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [pump]:
+        raise CannotIssue(f"{certificate} is not a certificate of {pump}: its common name must be the pump's id")
+    return read.fingerprint(hashes.SHA256()).hex()
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600) -> bool:
@@ -124,12 +167,12 @@ def _private_key(path: Path) -> "EllipticCurvePrivateKey":
     return key
 
 
-def _authority(key: "EllipticCurvePrivateKey", now: datetime) -> "x509.Certificate":
+def _authority(key: "EllipticCurvePrivateKey", title: str, now: datetime) -> "x509.Certificate":
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    name = _name(f"interop local authority {identifier.digest.hex()[:8]}")
+    name = _name(f"{title} {identifier.digest.hex()[:8]}")
     return (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -153,11 +196,14 @@ def _leaf(
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     signer = _private_key(authority.key)
-    issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    try:
+        issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    except FileNotFoundError:
+        raise CannotIssue(f"{authority.certificate} is not there: `interop init` makes one, or bring it back") from None
     if issuer.public_key() != signer.public_key():
         raise CannotIssue(f"{authority.key} is not the key of {authority.certificate}: move both away, or bring the right one back")
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if is_server else ExtendedKeyUsageOID.CLIENT_AUTH
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(_name(common_name))
         .issuer_name(issuer.subject)
@@ -168,11 +214,12 @@ def _leaf(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-        .sign(signer, hashes.SHA256())
     )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+    return builder.sign(signer, hashes.SHA256())
 
 
 def _name(common_name: str) -> "x509.Name":

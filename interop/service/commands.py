@@ -1,10 +1,10 @@
-"""The commands that work on a store and end: ``init``, ``release build``, ``store migrate``, ``rebuild``, ``users …``, ``clients …``.
+"""The commands that work on a store and end: ``init``, ``release build``, ``store migrate``, ``rebuild``, ``users …``, ``clients …``, ``pumps …``.
 
 Each opens the record of an interop.toml, does its work and says what came of it; what keeps it from that is one sentence and an exit code.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -13,9 +13,9 @@ from interop.adapters.store.chain import verify_events
 from interop.domain.errors import InteropError, OurError
 from interop.domain.sender import Format
 from interop.ports import Record, SchemaMismatch
-from interop.service import people, releases
+from interop.service import people, pumps, releases
 from interop.service.first_start import FirstSteps
-from interop.service.init import SiteUnsound, Wishes, init
+from interop.service.init import CERTIFICATES, SiteUnsound, Wishes, init
 from interop.service.opening import migrate_store, opened
 from interop.service.projections import PROJECTIONS
 from interop.service.settings import Settings
@@ -134,6 +134,31 @@ def users_disable(config: Path, user: str, *, out: TextIO, err: TextIO) -> int:
 def users_list(config: Path, *, out: TextIO, err: TextIO) -> int:
     """``interop users list``."""
     return with_record(config, lambda record, settings, clock: people.users_list(record, out=out), err=err)
+
+
+def pumps_enroll(config: Path, ids: Sequence[str], model: str, certificate: Path | None, *, out: TextIO, err: TextIO) -> int:
+    """``interop pumps enroll``: the model must be one of the release in force."""
+
+    async def work(record: Record, settings: Settings, clock: SystemClock) -> int:
+        book = await releases.load_releases(record)
+        known = sorted(book.newest().pump_models)
+        if model not in known:
+            _say(f"interop: {model} is no pump model of the release in force: {', '.join(known) or 'it has none'}", err)
+            return WRONG_USE
+        new = pumps.NewPumps(ids, model, config.absolute().parent / CERTIFICATES, certificate)
+        return await pumps.enroll(record, clock, settings.pumps, new, out=out)
+
+    return with_record(config, work, err=err)
+
+
+def pumps_revoke(config: Path, pump: str, *, out: TextIO, err: TextIO) -> int:
+    """``interop pumps revoke``."""
+    return with_record(config, lambda record, settings, clock: pumps.revoke(record, clock, pump, out=out), err=err)
+
+
+def pumps_list(config: Path, *, out: TextIO, err: TextIO) -> int:
+    """``interop pumps list``."""
+    return with_record(config, lambda record, settings, clock: pumps.show(record, clock, out=out), err=err)
 
 
 def with_record(config: Path, work: Work, *, err: TextIO) -> int:

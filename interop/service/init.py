@@ -43,7 +43,7 @@ class SiteUnsound(SiteError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """The options of the command. ``clear_text`` (MLLP without TLS) is for ``demo`` only, and both keep to loopback (SEC-03)."""
+    """The options of the command. ``clear_text`` (MLLP and pump link without TLS) is for ``demo`` only, and both keep to loopback (SEC-03)."""
 
     site: Path | None = None
     host: str = "127.0.0.1"
@@ -51,6 +51,7 @@ class Wishes:
     mllp_port: int = 2575
     fhir_port: int = 8443
     pages_port: int = 8444
+    pumps_port: int = 8445
     node: str = "node-1"
     store_url: str = "sqlite:///interop.db"
     demo: bool = False
@@ -171,6 +172,13 @@ def _chosen(wishes: Wishes) -> dict[str, dict[str, Any]]:
         "mllp": {"host": wishes.host, "port": wishes.mllp_port, **server, "client_ca_file": authority},
         "fhir": {"host": wishes.host, "port": wishes.fhir_port, **server},
         "pages": {"host": wishes.host, "port": wishes.pages_port, **server},
+        "pumps": {
+            "enabled": True,
+            "host": wishes.host,
+            "port": wishes.pumps_port,
+            **server,
+            "client_ca_file": f"{CERTIFICATES}/pump-ca.pem",
+        },
         "identity": {"secret_file": IDENTITY_SECRET},
         "send": {
             "ca_file": authority,
@@ -183,12 +191,12 @@ def _chosen(wishes: Wishes) -> dict[str, dict[str, Any]]:
     if wishes.demo:
         chosen["demo"] = {"enabled": True}
     if wishes.clear_text:
-        chosen["mllp"]["tls"] = False
+        chosen["mllp"]["tls"] = chosen["pumps"]["tls"] = False
     return chosen
 
 
 def _say_certificates(folder: Path, issued: Certificates, say: Callable[[str], None]) -> None:
-    for pair in (issued.authority, issued.server, issued.client):
+    for pair in (issued.authority, issued.server, issued.client, issued.pump_authority):
         for path in (pair.key, pair.certificate):
             say(_told(path.relative_to(folder).as_posix(), made=path in issued.made))
 

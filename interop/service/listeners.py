@@ -1,4 +1,4 @@
-"""The three listeners, each in its own zone (SEC-38): opened one after the other, closed together; all on one event loop."""
+"""The four listeners, each in its own zone (SEC-38): opened one after the other, closed together; all on one event loop."""
 
 import asyncio
 import contextlib
@@ -8,25 +8,29 @@ import socket
 import ssl
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
 from fastapi import FastAPI
 
 from interop.conduct.hospital import Conduct
-from interop.conduct.world import Ids
+from interop.conduct.world import Ids, PumpsHear
 from interop.doors.access import Identity
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.rest import FhirSettings, fhir_app
 from interop.doors.fhir.serving import server_context as https_context
 from interop.doors.fhir.serving import uvicorn_options
 from interop.doors.mllp import MllpDoor
-from interop.doors.mllp_tls import server_context as mllp_context
+from interop.doors.mllp_tls import server_context as mutual_context
 from interop.doors.pages import pages_app
 from interop.doors.pages.frame import Frame
-from interop.ports import Clock
+from interop.ports import Clock, Record
 from interop.service import wiring
-from interop.service.settings import Listener, Settings
+from interop.service.pumps import Roll
+from interop.service.settings import Listener, Mllp, Pumps, Settings
+
+if TYPE_CHECKING:
+    from interop.doors.pump_link.door import PumpLinkDoor
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +67,19 @@ class MllpListener:
         cut = await self._door.stop(within_s)
         if cut:
             log.warning("connections and messages were cut", extra={"listener": "mllp", "count": cut})
+
+
+class PumpsListener:
+    """The pump link."""
+
+    def __init__(self, door: "PumpLinkDoor") -> None:
+        self._door = door
+        self.address = f"pumps {'wss' if door.is_secured else 'ws'}://{at(*door.address)}/pump-link/1"
+
+    async def stop(self, within_s: float) -> None:
+        cut = await self._door.stop(within_s)
+        if cut:
+            log.warning("connections and messages were cut", extra={"listener": "pumps", "count": cut})
 
 
 class Server(uvicorn.Server):
@@ -108,7 +125,7 @@ async def open_mllp(settings: Settings, conduct: Conduct, clock: Clock, ids: Ids
             conduct.intake,
             host=mllp.host,
             port=mllp.port,
-            tls=_mllp_tls(settings),
+            tls=_mutual_tls("mllp", mllp),
             clock=clock,
             new_id=ids.new,
             demo=settings.demo.enabled,
@@ -131,6 +148,25 @@ async def open_pages(settings: Settings, identity: Identity) -> Door:
     return await _serve("pages", "/", settings.pages, app, DoorLimits(body_bytes=settings.pages.max_body_bytes))
 
 
+async def open_pumps(settings: Settings, hears: PumpsHear, record: Record, clock: Clock) -> Door:
+    """Raises: CannotListen; InsecureDoor."""
+    from interop.doors.pump_link.door import PumpLinkDoor  # with websockets, which is slow to import
+
+    pumps = settings.pumps
+    with _explained("pumps", pumps):
+        door = PumpLinkDoor(
+            hears,
+            Roll(record, clock),
+            host=pumps.host,
+            port=pumps.port,
+            tls=_mutual_tls("pumps", pumps),
+            demo=settings.demo.enabled,
+            limits=wiring.pump_limits(pumps),
+        )
+        await door.start()
+    return PumpsListener(door)
+
+
 async def _serve(name: str, path: str, listener: Listener, app: FastAPI, limits: DoorLimits) -> Door:
     with _explained(name, listener):
         context = _https_tls(listener)
@@ -144,14 +180,16 @@ async def _serve(name: str, path: str, listener: Listener, app: FastAPI, limits:
     return door
 
 
-def _mllp_tls(settings: Settings) -> ssl.SSLContext | None:
-    mllp = settings.mllp
-    if not mllp.tls:
+def _mutual_tls(name: str, listener: Mllp | Pumps) -> ssl.SSLContext | None:
+    if not listener.tls:
         return None
-    if mllp.certificate_file is None or mllp.key_file is None or mllp.client_ca_file is None:
-        raise CannotListen("[mllp] speaks TLS, and not all of its files are named")
-    return mllp_context(
-        certificate=mllp.certificate_file, key=mllp.key_file, client_authorities=mllp.client_ca_file, revoked=mllp.client_revoked_file
+    if listener.certificate_file is None or listener.key_file is None or listener.client_ca_file is None:
+        raise CannotListen(f"[{name}] speaks TLS, and not all of its files are named")
+    return mutual_context(
+        certificate=listener.certificate_file,
+        key=listener.key_file,
+        client_authorities=listener.client_ca_file,
+        revoked=listener.client_revoked_file,
     )
 
 

@@ -74,7 +74,7 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "address": Field("IP address of the peer", HOST),
         "sender": Field("name of the sender profile", WORD),
         "destination": Field("name of the destination", WORD),
-        "listener": Field("mllp, fhir or pages", WORD),
+        "listener": Field("mllp, fhir, pages or pumps", WORD),
         "host": Field("address of a listener of ours or of a partner", HOST),
         "port": Field("its port"),
         "method": Field("HTTP method", WORD),

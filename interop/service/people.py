@@ -37,15 +37,16 @@ Prompt = Callable[[str], str]
 """Asks for a secret without showing it, as ``getpass.getpass`` does."""
 
 
-def console_actor() -> Actor:
-    """Who runs a command on this machine: whoever may read its secrets may manage its users. The id is the operating system's, not the environment's."""
+def console_actor(role: Role = Role.ADMINISTRATOR) -> Actor:
+    """Who runs a command on this machine: whoever may read its secrets may manage its users, and its pumps as ``Role.BIOMED``.
+
+    The id is the operating system's, not the environment's.
+    """
     try:
         name = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container's user without a name
         name = str(os.geteuid())
-    return Actor(
-        f"console-{re.sub(r'[^A-Za-z0-9]', '-', name).strip('-') or 'user'}", Kind.SYSTEM, frozenset({Role.ADMINISTRATOR}), Proof.CONSOLE
-    )
+    return Actor(f"console-{re.sub(r'[^A-Za-z0-9]', '-', name).strip('-') or 'user'}", Kind.SYSTEM, frozenset({role}), Proof.CONSOLE)
 
 
 def keys_from(secret_file: Path) -> Keys:

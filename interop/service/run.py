@@ -1,6 +1,6 @@
 """``interop serve``: START HERE for the running server. Store, releases, what was left undone, then the doors; and all of it back again.
 
-    store ─▶ releases (from the store only) ─▶ Conduct.start: what was left undone ─▶ mllp, fhir, pages
+    store ─▶ releases (from the store only) ─▶ Conduct.start: what was left undone ─▶ mllp, fhir, pages, pumps
     SIGTERM ─▶ doors closed ─▶ what is in flight, bounded ─▶ Conduct.stop ─▶ store closed
 
 Each listener's address is printed when it listens, one a line.
@@ -21,7 +21,7 @@ from interop.conduct.world import Releases
 from interop.domain.errors import OurError
 from interop.ports import Clock, Record, RecordError, SchemaMismatch, StoreClosed, StoreHealth, StoreState
 from interop.service import releases, wiring
-from interop.service.listeners import CannotListen, Door, open_fhir, open_mllp, open_pages
+from interop.service.listeners import CannotListen, Door, open_fhir, open_mllp, open_pages, open_pumps
 from interop.service.log import set_up
 from interop.service.opening import opened
 from interop.service.people import identity_of
@@ -132,6 +132,8 @@ async def _open(
         _add(doors, await open_fhir(settings, conduct, identity), say)
     if settings.pages.enabled and identity is not None:
         _add(doors, await open_pages(settings, identity), say)
+    if settings.pumps.enabled and conduct.pumps is not None:
+        _add(doors, await open_pumps(settings, conduct.pumps, record, clock), say)
 
 
 def _add(doors: list[Door], door: Door, say: Say) -> None:

@@ -14,6 +14,7 @@ from interop.conduct.documenting import PERIODIC_S
 from interop.conduct.world import Purpose
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.mllp_limits import Limits
+from interop.doors.pump_link.limits import LinkLimits
 from interop.service.settings_checks import (
     address_fault,
     application_fault,
@@ -28,7 +29,7 @@ from interop.service.settings_checks import (
 from interop.service.settings_keys import Key, Rule, keys_of
 
 DAY_S = 86_400
-MLLP_DOOR, FHIR_DOOR = Limits(), DoorLimits()
+MLLP_DOOR, FHIR_DOOR, PUMP_DOOR = Limits(), DoorLimits(), LinkLimits()
 """The doors' own bounds are the defaults here."""
 
 
@@ -78,7 +79,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """What the three listeners have in common; each binds to one zone (SEC-38)."""
+    """What the four listeners have in common; each binds to one zone (SEC-38)."""
 
     enabled: Annotated[bool, Rule("Whether this node opens the listener.")] = True
     host: Annotated[str, Rule("IP address of the network interface it binds to; 0.0.0.0 or :: are all of them.", check=address_fault)] = (
@@ -159,6 +160,33 @@ class Pages(Listener):
 
     port: Annotated[int, Rule("Port it binds to; 0: any free one.", 0, 65_535)] = 8444
     max_body_bytes: Annotated[int, Rule("Most bytes of one request's body.", 1024, 1_048_576)] = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pumps(Listener):
+    """[pumps] The pump link, over WebSocket with a certificate of each pump (docs/pump-link.md); who may connect, `interop pumps enroll` says."""
+
+    enabled: Annotated[bool, Rule("Whether this node opens the listener; without it the server knows no pumps.")] = False
+    port: Annotated[int, Rule("Port it binds to; 0: any free one.", 0, 65_535)] = 8445
+    client_ca_file: Annotated[Path | None, Rule("The certificates of the authorities that sign the pumps' certificates, PEM.")] = None
+    client_revoked_file: Annotated[Path | None, Rule("Their revocation lists, PEM; with it, each authority needs a valid one.")] = None
+    max_pumps: Annotated[int, Rule("Most pumps at once; more are told to come again.", 1, 100_000)] = PUMP_DOOR.links
+    max_before_hello: Annotated[
+        int, Rule("Most connections that have not said who they are; more are closed as they come.", 2, 100_000)
+    ] = PUMP_DOOR.before_hello
+    max_before_hello_per_address: Annotated[int, Rule("Of these, most from one address.", 1, 100_000)] = PUMP_DOOR.before_hello_per_address
+    max_frames_per_s: Annotated[
+        int, Rule("Most frames a second of one pump in the long run; reading from a faster one pauses.", 1, 1_000_000)
+    ] = PUMP_DOOR.frames_per_s
+    burst_frames: Annotated[int, Rule("Most frames of one pump at once, after a pause.", 1, 1_000_000)] = PUMP_DOOR.burst
+    max_unsent: Annotated[int, Rule("Frames to one pump that may wait for it to read; with more it is cut off.", 1, 10_000)] = (
+        PUMP_DOOR.unsent
+    )
+    handshake_s: Annotated[int, Rule("TLS, and then the opening of the WebSocket, must each have ended after this long.", 1, 60)] = int(
+        PUMP_DOOR.handshake_s
+    )
+    hello_s: Annotated[int, Rule("A pump must have said hello after this long.", 1, 60)] = int(PUMP_DOOR.hello_s)
+    unread_s: Annotated[int, Rule("A pump that leaves us unable to write for this long is cut off.", 1, 600)] = int(PUMP_DOOR.unread_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +295,7 @@ class Settings:
     mllp: Mllp
     fhir: Fhir
     pages: Pages
+    pumps: Pumps
     identity: Identity
     demo: Demo
     log: Log

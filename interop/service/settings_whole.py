@@ -5,7 +5,7 @@ from pathlib import Path
 
 from interop.conduct.world import Purpose
 from interop.doors.mllp_peer import DEMO_PEER
-from interop.service.settings import Destination, Listener, Settings
+from interop.service.settings import Destination, Listener, Mllp, Pumps, Settings
 from interop.service.settings_checks import is_loopback, is_memory, is_postgres
 
 Tell = Callable[[tuple[str, ...], str, str], None]
@@ -16,11 +16,12 @@ LOOPBACK = "127.0.0.1 or ::1"
 
 def check_whole(settings: Settings, tell: Tell) -> None:
     """Tells every fault between keys. A value that was faulty by itself is absent here and is passed over."""
-    listeners = {"mllp": settings.mllp, "fhir": settings.fhir, "pages": settings.pages}
+    listeners = {"mllp": settings.mllp, "fhir": settings.fhir, "pages": settings.pages, "pumps": settings.pumps}
     for name, listener in listeners.items():
         _check_listener(settings, name, listener, tell)
     _check_ports(listeners, tell)
     _check_mllp(settings, tell)
+    _check_pumps(settings.pumps, tell)
     if (settings.fhir.enabled or settings.pages.enabled) and settings.identity.secret_file is None:
         tell(
             ("identity", "secret_file"),
@@ -45,8 +46,8 @@ def _check_listener(settings: Settings, name: str, listener: Listener, tell: Tel
             tell((name, "tls"), f"[{name}] would speak in clear text", "write tls = true; clear text is for demo mode only (SEC-03)")
         return
     needed = [("certificate_file", listener.certificate_file), ("key_file", listener.key_file)]
-    if name == "mllp":
-        needed.append(("client_ca_file", settings.mllp.client_ca_file))
+    if isinstance(listener, Mllp | Pumps):
+        needed.append(("client_ca_file", listener.client_ca_file))
     for each, file in needed:
         if file is None:
             tell((name, each), f"[{name}] speaks TLS, and {each} is missing", "name the file; `interop init` makes one for trying")
@@ -72,6 +73,12 @@ def _check_mllp(settings: Settings, tell: Tell) -> None:
         what = "one peer could have all messages in flight"
         action = "make max_connections_per_peer times this less than max_in_flight (SEC-42)"
         tell(("mllp", "max_in_flight_per_connection"), what, action)
+
+
+def _check_pumps(pumps: Pumps, tell: Tell) -> None:
+    if pumps.max_before_hello_per_address >= pumps.max_before_hello:
+        action = "make it less than max_before_hello (SEC-42)"
+        tell(("pumps", "max_before_hello_per_address"), "one address could take all connections before their hello", action)
 
 
 def _check_store(settings: Settings, tell: Tell) -> None:

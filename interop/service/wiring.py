@@ -20,8 +20,9 @@ from interop.doors.fhir.limits import DoorLimits
 from interop.doors.mllp_limits import Limits
 from interop.doors.mllp_peer import Bindings, Peer
 from interop.doors.pages.frame import PagesSettings
+from interop.doors.pump_link.limits import LinkLimits
 from interop.ports import Clock, Record
-from interop.service.settings import Destination, Fhir, Mllp, Settings
+from interop.service.settings import Destination, Fhir, Mllp, Pumps, Settings
 from interop.wire.fhir.medication_administration import AdministrationRenderer
 from interop.wire.hl7v2.ack import Us
 from interop.wire.hl7v2.er7 import Message
@@ -132,6 +133,8 @@ def conduct_of(settings: Settings, record: Record, clock: Clock, ids: Ids, book:
         book,
         speaks_for=SpeaksFor.of(settings.mllp),
         ways=ways,
+        hears_pumps=settings.pumps.enabled,
+        simulated_pumps=settings.demo.enabled,
         bounds=Bounds(planning=settings.limits.planning_orders),
         lane_limits=LaneLimits(
             lease_s=lanes.lease_s,
@@ -176,6 +179,21 @@ def fhir_limits(fhir: Fhir) -> DoorLimits:
         in_flight=fhir.max_in_flight,
         requests_per_s=fhir.max_requests_per_s,
         burst=fhir.burst_requests,
+    )
+
+
+def pump_limits(pumps: Pumps) -> LinkLimits:
+    """``[pumps]`` as the door has it; after how long a pump is silent is the contract's."""
+    return LinkLimits(
+        links=pumps.max_pumps,
+        before_hello=pumps.max_before_hello,
+        before_hello_per_address=pumps.max_before_hello_per_address,
+        frames_per_s=pumps.max_frames_per_s,
+        burst=pumps.burst_frames,
+        unsent=pumps.max_unsent,
+        handshake_s=pumps.handshake_s,
+        hello_s=pumps.hello_s,
+        unread_s=pumps.unread_s,
     )
 
 

@@ -55,7 +55,7 @@ def _environment(further: dict[str, str] | None = None) -> dict[str, str]:
 
 def init(folder: Path, *options: str, by: Callable[..., object] = command) -> Path:
     """A server's folder with free ports; gives its interop.toml."""
-    by("init", folder, "--mllp-port", "0", "--fhir-port", "0", "--pages-port", "0", *options)
+    by("init", folder, "--mllp-port", "0", "--fhir-port", "0", "--pages-port", "0", "--pumps-port", "0", *options)
     return folder / "interop.toml"
 
 
@@ -95,7 +95,7 @@ class Running:
         return host, int(port)
 
     def ready(self) -> "Running":
-        for listener in ("mllp", "fhir", "pages"):
+        for listener in ("mllp", "fhir", "pages", "pumps"):
             self.address(listener)
         return self
 

@@ -37,10 +37,11 @@ def test_from_init_to_an_answered_order_over_mutual_tls_and_over_fhir(config: Pa
     with ehr.Listener(ehr.listener_tls(config)) as listener:
         machine.with_listener(config, listener.port)
         with serving(config) as server:
-            assert [line.partition(" ")[0] for line in server.said] == ["mllp", "fhir", "pages"]
+            assert [line.partition(" ")[0] for line in server.said] == ["mllp", "fhir", "pages", "pumps"]
             assert re.fullmatch(r"127\.0\.0\.1:[1-9]\d+", server.address("mllp"))
             assert re.fullmatch(r"https://127\.0\.0\.1:[1-9]\d+/fhir/r4", server.address("fhir"))
             assert re.fullmatch(r"https://127\.0\.0\.1:[1-9]\d+/", server.address("pages"))
+            assert re.fullmatch(r"wss://127\.0\.0\.1:[1-9]\d+/pump-link/1", server.address("pumps"))
 
             sent = interop("send", order, "--to", server.address("mllp"), "--config", config)
             assert "accepted (CA)" in sent.stdout

@@ -39,16 +39,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_three_pairs_are_made(made: Certificates):
+def test_four_pairs_are_made(made: Certificates):
     assert sorted(path.name for path in made.made) == [
         "ca.key",
         "ca.pem",
         "interop-send.key",
         "interop-send.pem",
+        "pump-ca.key",
+        "pump-ca.pem",
         "server.key",
         "server.pem",
     ]
-    for pair in (made.authority, made.server, made.client):
+    for pair in (made.authority, made.server, made.client, made.pump_authority):
         key = load_pem_private_key(pair.key.read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         assert isinstance(key.curve, ec.SECP256R1)
@@ -56,7 +58,7 @@ def test_three_pairs_are_made(made: Certificates):
 
 
 def test_sec_31_private_keys_are_for_their_owner_only(made: Certificates):
-    for pair in (made.authority, made.server, made.client):
+    for pair in (made.authority, made.server, made.client, made.pump_authority):
         assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
         assert stat.S_IMODE(pair.certificate.stat().st_mode) == 0o644
     assert stat.S_IMODE(made.authority.key.parent.stat().st_mode) == 0o700
@@ -100,7 +102,7 @@ def test_a_second_run_touches_nothing(made: Certificates):
 def test_a_run_that_was_cut_off_is_completed(tmp_path: Path):
     """After each file that a run writes it may be cut off; the next run keeps what is there and the whole works."""
     whole = made_in(tmp_path / "whole")
-    order = ["ca.key", "ca.pem", "server.key", "server.pem", "interop-send.key", "interop-send.pem"]
+    order = ["ca.key", "ca.pem", "server.key", "server.pem", "interop-send.key", "interop-send.pem", "pump-ca.key", "pump-ca.pem"]
     for cut in range(len(order)):
         folder = tmp_path / str(cut)
         folder.mkdir()
@@ -204,7 +206,7 @@ def test_the_strict_rules_of_newer_pythons_are_met(made: Certificates):
 
 def test_sec_05_a_client_of_another_authority_is_not_let_in(tmp_path: Path, made: Certificates):
     other = made_in(tmp_path / "other")
-    assert handshake(made, Certificates(made.authority, other.server, other.client, ())) is None
+    assert handshake(made, Certificates(made.authority, other.server, other.client, made.pump_authority, ())) is None
 
 
 def test_a_client_does_not_talk_to_a_server_of_another_name(made: Certificates):
@@ -212,4 +214,4 @@ def test_a_client_does_not_talk_to_a_server_of_another_name(made: Certificates):
 
 
 def test_sec_05_the_servers_own_certificate_is_no_clients(made: Certificates):
-    assert handshake(made, Certificates(made.authority, made.server, made.server, ())) is None
+    assert handshake(made, Certificates(made.authority, made.server, made.server, made.pump_authority, ())) is None

@@ -19,6 +19,8 @@ FILES = [
     "certificates/ca.pem",
     "certificates/interop-send.key",
     "certificates/interop-send.pem",
+    "certificates/pump-ca.key",
+    "certificates/pump-ca.pem",
     "certificates/server.key",
     "certificates/server.pem",
     "interop.toml",
@@ -81,7 +83,7 @@ def test_everything_that_a_server_needs_is_made(folder: Path):
     house = House()
     settings, said = made(folder, house)
     assert sorted(contents(folder)) == FILES
-    assert [line.split()[0] for line in said] == ["made"] * 10 + ["password", "made", "next"]
+    assert [line.split()[0] for line in said] == ["made"] * 12 + ["password", "made", "next"]
     assert said[-1] == f"next     interop serve --config {folder / 'interop.toml'}"
     assert house.asked == ["migrate", "build_release", "has_administrator", "add_administrator"]
     assert house.there["user"] == "admin"
@@ -146,7 +148,7 @@ def test_a_second_run_says_what_exists_and_changes_nothing(folder: Path):
     assert contents(folder) == before
     assert house.there["password"] == password
     assert {line.split()[0] for line in said} == {"exists", "next"}
-    assert len(said) == 11
+    assert len(said) == 13
     assert password not in "\n".join(said)
 
 
@@ -198,7 +200,7 @@ def test_a_file_that_was_lost_is_made_again_or_told(folder: Path, lost: str):
         else:
             with pytest.raises(SettingsUnsound, match="cannot be found"):
                 made(folder)
-    elif lost == "certificates/ca.key":  # kept elsewhere: nothing is to be issued
+    elif lost in ("certificates/ca.key", "certificates/pump-ca.key"):  # kept elsewhere: nothing is to be issued
         made(folder)
         assert not (folder / lost).exists()
     else:
@@ -246,10 +248,12 @@ def test_the_options_are_in_the_settings(folder: Path, tmp_path: Path):
         mllp_port=2600,
         fhir_port=0,
         pages_port=8600,
+        pumps_port=8601,
         node="ward-2",
         store_url="postgresql://interop@127.0.0.1/interop",
     )
     assert (settings.mllp.host, settings.mllp.port, settings.fhir.port, settings.pages.port) == ("0.0.0.0", 2600, 0, 8600)
+    assert (settings.pumps.host, settings.pumps.port, settings.pumps.tls) == ("0.0.0.0", 8601, True)
     assert settings.site.folder == site
     assert settings.node.name == "ward-2"
     assert settings.store.url == "postgresql://interop@127.0.0.1/interop"
@@ -259,6 +263,7 @@ def test_sec_03_a_demonstration_may_speak_clear_text_on_loopback(folder: Path):
     settings, _ = made(folder, demo=True, clear_text=True)
     assert settings.demo.enabled
     assert not settings.mllp.tls
+    assert not settings.pumps.tls
     assert settings.fhir.tls
     assert settings.mllp.peers.keys() == {"DNS:interop-send", "demo:loopback"}
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.mllp_limits import Limits
+from interop.doors.pump_link.limits import LinkLimits
 from interop.service.settings import SECTIONS, LogFormat, LogLevel, Settings, all_keys
 from interop.service.settings_checks import is_loopback, store_url_fault
 from interop.service.settings_load import SecretUnreadable, SettingsUnsound, load_settings, read_secret, settings_of, store_address
@@ -73,6 +74,15 @@ def test_the_defaults_of_the_fhir_door_are_the_doors_own(file: Path):
     fhir, limits = loaded(file, CLOSED).fhir, DoorLimits()
     assert (fhir.max_body_bytes, fhir.body_s, fhir.max_in_flight) == (limits.body_bytes, limits.body_s, limits.in_flight)
     assert (fhir.max_requests_per_s, fhir.burst_requests) == (limits.requests_per_s, limits.burst)
+
+
+def test_the_defaults_of_the_pump_links_door_are_the_doors_own(file: Path):
+    pumps, limits = loaded(file, CLOSED).pumps, LinkLimits()
+    assert (pumps.max_pumps, pumps.max_before_hello) == (limits.links, limits.before_hello)
+    assert (pumps.max_before_hello_per_address, pumps.max_unsent) == (limits.before_hello_per_address, limits.unsent)
+    assert (pumps.max_frames_per_s, pumps.burst_frames) == (limits.frames_per_s, limits.burst)
+    assert (pumps.handshake_s, pumps.hello_s, pumps.unread_s) == (limits.handshake_s, limits.hello_s, limits.unread_s)
+    assert not pumps.enabled
 
 
 def test_a_relative_record_lies_beside_the_settings(file: Path):
@@ -228,6 +238,24 @@ def test_sec_03_no_variable_turns_tls_off(file: Path, section: str):
 def test_sec_03_a_listener_with_tls_names_its_files(file: Path):
     found = faults(file, CLOSED.replace("[mllp]\nenabled = false\n", "[mllp]\n"))
     assert [each.split(", and ")[1].split(" ")[0] for each in found] == ["certificate_file", "key_file", "client_ca_file"]
+
+
+PUMPS = CLOSED + "[pumps]\nenabled = true\n"
+
+
+def test_sec_02_the_pump_link_names_its_files_and_speaks_clear_text_in_demo_mode_only(file: Path):
+    found = faults(file, PUMPS)
+    assert [each.split(", and ")[1].split(" ")[0] for each in found] == ["certificate_file", "key_file", "client_ca_file"]
+    (found_one,) = faults(file, PUMPS + "tls = false\n")
+    assert found_one.startswith("interop.toml:13:1: [pumps] would speak in clear text")
+    (found_one,) = faults(file, PUMPS + 'tls = false\nhost = "0.0.0.0"\n' + DEMO)
+    assert found_one.startswith("interop.toml:14:1: [pumps] is open to other machines in demo mode")
+    assert not loaded(file, PUMPS + "tls = false\n" + DEMO).pumps.tls
+
+
+def test_sec_42_one_address_cannot_take_all_of_the_pump_links_door(file: Path):
+    (found,) = faults(file, PUMPS + "tls = false\nmax_before_hello = 64\n" + DEMO)
+    assert found.startswith("interop.toml:11:1: one address could take all connections before their hello")
 
 
 @pytest.mark.parametrize(("host", "demo"), [("127.0.0.1", ""), ("10.1.2.3", DEMO)])
@@ -521,7 +549,7 @@ def test_a_number_says_its_unit_and_its_range():
             assert key.rule.at_least < key.rule.at_most, key.path
             assert key.required or key.rule.at_least <= key.default <= key.rule.at_most, key.path
             assert re.search(
-                r"_s$|_bytes$|_lines$|^port$|^max_|_messages$|_requests$|_orders$|^lanes_|^silences$|^wrong_answers$", key.name
+                r"_s$|_bytes$|_lines$|^port$|^max_|_messages$|_frames$|_requests$|_orders$|^lanes_|^silences$|^wrong_answers$", key.name
             ), key.path
 
 
