@@ -25,7 +25,7 @@ LEAF_DAYS: Final = 825
 BACKDATED: Final = timedelta(hours=1)
 """A peer whose clock is behind takes a new certificate at once."""
 
-PUMPS: Final = "pumps"
+PUMPS, TRUSTED = "pumps", "ca"
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -81,7 +81,9 @@ def pump_authority_in(folder: Path) -> Pair:
 
 
 def issue_pump(folder: Path, pump: str, now: datetime) -> tuple[Pair, tuple[Path, ...]]:
-    """The certificate and key of one pump, whose id is its common name, in ``folder``/pumps; and which of the two files were not there before.
+    """The certificate and key of one pump, whose id is its common name, in ``folder``/pumps; and which files were not there before.
+
+    Beside them stands ``ca.pem``, whom the pumps trust as a server: a copy of ``folder``/ca.pem, if that is here. ``TRUSTED`` is no pump's id.
 
     Raises:
         CannotIssue: a certificate is to be made, and the pumps' authority or its key is not there or does not fit.
@@ -91,6 +93,9 @@ def issue_pump(folder: Path, pump: str, now: datetime) -> tuple[Pair, tuple[Path
     pair = Pair(folder / PUMPS / f"{pump}.pem", folder / PUMPS / f"{pump}.key")
     pair.key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _complete(pair, made, lambda key: _leaf(pump_authority_in(folder), key, pump, (), now, is_server=False))
+    trusted, authority = folder / PUMPS / f"{TRUSTED}.pem", folder / f"{TRUSTED}.pem"
+    if authority.exists() and write_new(trusted, authority.read_bytes(), 0o644):
+        made.append(trusted)
     return pair, tuple(made)
 
 

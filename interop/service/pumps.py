@@ -14,7 +14,7 @@ from interop.domain.actor import ACTOR_ID, Role
 from interop.domain.errors import SenderError
 from interop.doors.pump_link.enrolled import Enrolment, Refusal
 from interop.ports import Clock, Record
-from interop.service.certificates import issue_pump, pump_authority_in, pump_fingerprint
+from interop.service.certificates import TRUSTED, issue_pump, pump_authority_in, pump_fingerprint
 from interop.service.people import console_actor
 from interop.service.settings import Pumps
 
@@ -71,15 +71,15 @@ async def enroll(record: Record, clock: Clock, settings: Pumps, new: NewPumps, *
 
 async def _enroll(pumps: adapter.Pumps, clock: Clock, pump: str, new: NewPumps, out: TextIO) -> str:
     """Raises: BadPump, PumpThere, NotAllowed; CannotIssue, OSError."""
-    if not ACTOR_ID.fullmatch(pump):  # before it becomes the name of a file
-        raise adapter.BadPump("a pump's id has 1 to 64 letters, digits, dots, dashes and underscores")
+    if not ACTOR_ID.fullmatch(pump) or pump == TRUSTED:  # before it becomes the name of a file
+        raise adapter.BadPump(f"a pump's id has 1 to 64 letters, digits, dots, dashes and underscores, and is not {TRUSTED}")
     there = await pumps.get(pump)
     if there is not None and there.revoked_at is None:
         raise adapter.PumpThere(f"{pump} is enrolled already; revoke it first")
     certificate = new.certificate
     if certificate is None:
         pair, made = issue_pump(new.folder, pump, clock.now())
-        for path in (pair.key, pair.certificate):
+        for path in (pair.key, pair.certificate, *(each for each in made if each not in (pair.key, pair.certificate))):
             print(f"{'made' if path in made else 'exists':8} {path.relative_to(new.folder.parent)}", file=out)
         certificate = pair.certificate
     fingerprint = pump_fingerprint(certificate, pump)

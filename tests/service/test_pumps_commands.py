@@ -64,7 +64,9 @@ async def enrolled(record: Record, folder: Path, *ids: str, model: str = "demo-l
 
 def test_sec_02_a_pumps_certificate_names_the_pump_and_is_for_a_client(folder: Path):
     pair, made = issue_pump(folder, "PUMP-7", NOW)
-    assert made == (pair.key, pair.certificate) == (folder / "pumps/PUMP-7.key", folder / "pumps/PUMP-7.pem")
+    trusted = folder / "pumps/ca.pem"
+    assert made == (pair.key, pair.certificate, trusted) == (folder / "pumps/PUMP-7.key", folder / "pumps/PUMP-7.pem", trusted)
+    assert trusted.read_bytes() == (folder / "ca.pem").read_bytes()
     leaf = certificate(pair.certificate)
     assert [name.value for name in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] == ["PUMP-7"]
     assert list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -119,6 +121,7 @@ def test_sec_10_pumps_are_enrolled_listed_and_revoked(folder: Path):
         assert [line.split()[:2] for line in said] == [
             ["made", "certificates/pumps/PUMP-7.key"],
             ["made", "certificates/pumps/PUMP-7.pem"],
+            ["made", "certificates/pumps/ca.pem"],
             ["enrolled", "PUMP-7"],
             ["made", "certificates/pumps/PUMP-8.key"],
             ["made", "certificates/pumps/PUMP-8.pem"],
@@ -169,11 +172,11 @@ def test_sec_10_a_revoked_pump_needs_another_certificate(folder: Path):
 
 def test_one_that_is_refused_does_not_stand_in_the_way_of_the_next(folder: Path):
     async def story(record: Record) -> None:
-        code, said = await enrolled(record, folder, "../ca", "PUMP-8")
+        code, said = await enrolled(record, folder, "../ca", "ca", "PUMP-8")
         assert code == REFUSED
-        assert said[0] == "refused: a pump's id has 1 to 64 letters, digits, dots, dashes and underscores"
+        assert set(said[:2]) == {"refused: a pump's id has 1 to 64 letters, digits, dots, dashes and underscores, and is not ca"}
         assert said[-1].startswith("enrolled PUMP-8")
-        assert sorted(path.name for path in (folder / "pumps").iterdir()) == ["PUMP-8.key", "PUMP-8.pem"]
+        assert sorted(path.name for path in (folder / "pumps").iterdir()) == ["PUMP-8.key", "PUMP-8.pem", "ca.pem"]
 
     with_record(story)
 
