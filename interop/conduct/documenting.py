@@ -17,15 +17,16 @@ from typing import Final, Protocol
 from interop.conduct.decision import Decision
 from interop.conduct.naming import order_id
 from interop.conduct.world import Destinations, Ids
-from interop.domain.document import About, Administration, Document, Kind, Reported
+from interop.domain.document import About, Administration, Document, Kind, Ordered, Reported
 from interop.domain.events.infusion import InfusionEvent
 from interop.domain.events.programme import Planned, ProgrammeEvent
+from interop.domain.lifecycle import programme as programmes
 from interop.ports import AuditRow, Direction, JournalEntry, Outgoing, Projected, lane_of
 from interop.stages.administration import administrations
 from interop.stages.document import documents, periodic, programme_ended
 from interop.stages.told import Step, steps_of
 
-__all__ = ["About", "Documenting", "Reported"]
+__all__ = ["About", "Documenting", "Ordered", "Reported", "ordered_by"]
 
 PERIODIC_S: Final = 60
 """How often a delivering channel is told by PCD-01, unless the site says otherwise (IHE DEV TF-2, 3.1: typically a minute)."""
@@ -51,6 +52,11 @@ class AdministrationRenderer(Protocol):
 
     def administration(self, administration: Administration, version: int, at: datetime) -> bytes:
         """One version of the resource. Raises: ValueError."""
+
+
+def ordered_by(planned: Planned, today: programmes.Stream) -> Ordered:
+    """What one programme offered and who confirmed it, for ``About.programmes``; who asked for it (ORC-19) is left behind (D-13)."""
+    return Ordered(planned.programme_id, planned.settings, today.confirmed_by, today.second_check_by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from interop.adapters.store.memory import MemoryRecord
 from interop.conduct import naming
 from interop.conduct.administrations import Administrations, Wanted
 from interop.conduct.decision import Decision, Told
-from interop.conduct.documenting import ADMINISTRATIONS, PERIODIC_S, Documenting
+from interop.conduct.documenting import ADMINISTRATIONS, PERIODIC_S, Documenting, ordered_by
 from interop.conduct.gate import Gate
 from interop.conduct.hospital import Way
 from interop.conduct.lanes import LaneWorker
@@ -20,7 +20,8 @@ from interop.conduct.sending import Became, Delivery
 from interop.conduct.world import Destination, Destinations, Purpose
 from interop.domain.document import Reported
 from interop.domain.events.infusion import InfusionEvent
-from interop.domain.events.programme import Expired
+from interop.domain.events.programme import Confirmed, Evidence, Expired, OfferSent
+from interop.domain.lifecycle.programme import fold
 from interop.ports import Direction, MessageState, Priority
 from interop.wire.fhir.medication_administration import AdministrationRenderer
 from interop.wire.hl7v2.ack import AckCode, Us, read_answer
@@ -110,6 +111,22 @@ def test_a_periodic_status_is_a_message_and_no_version_of_the_chart():
 def test_sec_30_a_name_of_a_patient_is_in_no_audit_row_beyond_their_number():
     (row,) = decided(*BEGUN).audit
     assert (row.action, row.outcome, row.patient, row.pump) == ("infusion.document", "in-progress", "MRN-4711", "LVP-0001")
+
+
+def test_d_13_who_asked_for_a_programme_is_never_the_one_who_confirmed_it():
+    confirmed = Confirmed(
+        at=EIGHT, pump=None, evidence=Evidence.DECISION, by="RN-17", second_check_by="RN-23", settings=(), edits=(), overrides=()
+    )
+    offer = OfferSent(at=EIGHT, offer_id="O-1", untouched_s=300, idle_s=180, total_s=900)
+    asked = planned()
+    today = fold([asked, offer, confirmed])
+    assert today is not None
+    ordered = ordered_by(asked, today)
+    assert (asked.requested_by, ordered.confirmed_by, ordered.second_check_by) == ("RN-99", "RN-17", "RN-23")
+    told = documenting().of([], BEGUN, about(programmes=(ordered,)), NOW)
+    assert b"RN-17" in "".join(row.document or "" for row in told.kept).encode()
+    assert not any("RN-99" in (row.document or "") for row in told.kept)
+    assert not any(b"RN-99" in message.body for message in told.messages)
 
 
 # ── in the record ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

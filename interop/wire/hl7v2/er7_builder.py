@@ -26,6 +26,8 @@ Repetition: TypeAlias = Leaf | tuple[Component, ...]
 Field: TypeAlias = Repetition | list[Repetition]
 
 _SEGMENT_NAME = re.compile("[A-Z][A-Z0-9]{2}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.\[\]/:-]*")
+"""Nothing in it is to be escaped with the standard delimiters, in any character set: most of a device's message is codes and numbers."""
 _WRITTEN_BY_THE_BUILDER: Final = frozenset({1, 2, 18})
 
 
@@ -98,6 +100,8 @@ class Builder:
             return ""
         if isinstance(value, Null):
             return NULL_AS_SENT
+        if self._delimiters is STANDARD and _PLAIN.fullmatch(value):
+            return value
         return escape(value, self._delimiters, self._charset, place)
 
     @staticmethod
