@@ -123,6 +123,7 @@ class Document:
         differs: the sentence for a rate that is not the ordered one (SR-39).
         words: why, for people.
         is_online: for CONTACT_CHANGED.
+        is_wrong: it was told before under this very report id, and to the wrong patient or order (OBX-11 W).
     """
 
     kind: Kind
@@ -150,6 +151,7 @@ class Document:
     differs: str = ""
     words: str = ""
     is_online: bool | None = None
+    is_wrong: bool = False
 
     @property
     def patient_numbers(self) -> tuple[PatientNumber, ...]:

@@ -6,8 +6,10 @@ A reset of the pump's counters is not told as 197306: the totals told here go on
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from interop.domain.document import About, Delivery, Document, Kind, Reported
+from interop.domain.events.association import AssociationVoided
 from interop.domain.events.event import PumpSaid
 from interop.domain.events.infusion import (
     ChannelEvent,
@@ -34,6 +36,8 @@ from interop.stages.told import Step, difference, due, is_held, ordered_in, owne
 NOTHING = Quantity.of("0", "mL")
 STANDSTILL = Quantity.of("0", "mL/h")
 
+WRONGLY = "Entered in error: it was told of the wrong patient or order."
+
 SERVERS_OWN = frozenset({EndCause.ORDER_ENDED, EndCause.DISSOCIATED, EndCause.IDLE, EndCause.ATTESTED})
 """Ends that the server or a person concludes: the channel may go on, so that no message says that it stopped."""
 
@@ -43,13 +47,25 @@ def documents(steps: Sequence[Step], told_already: int, about: About) -> tuple[D
 
     ``steps`` are the whole of the infusion. Facts of ``about`` go to associations with its order only.
     """
-    told: list[Document] = []
+    told: list[Document] = [each for step in steps[told_already:] for each in _told_wrongly(steps, step, about)]
     last = next((step for step in reversed(steps) if _is_a_change(step.event)), None)
     for step, owner in due(steps, told_already, about):
         told += _told(step, owner, about)
         if step is last:  # what the pump said last is told now, so that the status holds
             told += _as_it_stands(steps, step, about)
     return tuple(told)
+
+
+def _told_wrongly(steps: Sequence[Step], step: Step, about: About) -> Iterator[Document]:
+    """What had been told under an association that is now found to have been wrong, each again by its report id and marked so."""
+    if not isinstance(step.event, AssociationVoided):
+        return
+    before = steps[: next(n for n, each in enumerate(steps) if each is step)]
+    for each, owner in due(before, 0, about):
+        if owner.id == step.event.association_id:
+            for document in _told(each, owner, about):
+                if document.report_id:
+                    yield replace(document, is_wrong=True, words=WRONGLY)
 
 
 def periodic(steps: Sequence[Step], reported: Reported, about: About) -> Document | None:

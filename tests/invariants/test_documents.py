@@ -155,7 +155,11 @@ def test_sr_50_sr_51_whatever_happens_on_the_way_nothing_is_told_twice_too_much_
                 ward.hears(ward.words[again])  # resent, late
         for _, what in [each for each in moved if each[0] == place]:
             _move(ward, what, count)
+    wrong = [each.report_id for each in ward.told if each.is_wrong]
+    ward.told = [each for each in ward.told if not each.is_wrong]
     ids = [each.report_id for each in ward.told if each.report_id]
+    assert len(wrong) == len(set(wrong)), "and taken back once"
+    assert set(wrong) <= set(ids)
     assert len(ids) == len(set(ids)), "a word of the pump is told once"
     assert segments(ward.told) <= ward.truth
     of_patient: dict[str, Fraction] = {}

@@ -264,6 +264,15 @@ def test_sr_50_the_next_patient_on_the_channel_gets_their_own_part_and_only_that
     assert stop.patient_numbers == (OTHER_PATIENT,), "numbers of another patient's order are not written beside theirs"
 
 
+def test_sr_50_what_was_told_of_the_wrong_patient_is_told_again_as_wrong_under_the_same_report_ids():
+    was = [*BEGUN, changed(30, "7.7", "20")]
+    first = [each for each in (*told([], *BEGUN), *told(BEGUN, was[-1])) if each.kind is not STATUS]
+    wrong = told(was, voided(40))
+    assert [each.report_id for each in wrong] == [each.report_id for each in first]
+    assert all(each.is_wrong and each.patient == PATIENT and "error" in each.words for each in wrong)
+    assert told([*was, voided(40)], paused(50, "9")) == [], "once"
+
+
 def test_sr_50_what_was_found_wrong_is_told_to_nobody_any_more():
     assert told([*BEGUN, voided(30)], paused(40, "10")) == []
 

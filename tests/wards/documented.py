@@ -117,6 +117,7 @@ PCD_10: Mapping[str, Callable[[], bytes]] = {
     "complete": lambda: told([*BEGUN], volume_done(900, "250"), kind=Kind.DELIVERY_COMPLETED),
     "kvo-start": lambda: told([*BEGUN, volume_done(900, "250")], kvo(900, "250"), kind=Kind.DELIVERY_STARTED),
     "volume-not-told": lambda: told([*BEGUN, TITRATED], paused(60, None), kind=Kind.DELIVERY_STOPPED),
+    "wrong-patient": lambda: told([*BEGUN], voided(30), kind=Kind.DELIVERY_STARTED),
     "contact-lost": lambda: told([*BEGUN], lost(31, 30), kind=Kind.CONTACT_CHANGED),
     "auto-program-rejected": lambda: cleared(Rejected(**_without_volume(3), cause=RejectCause.BY_CLINICIAN, by="RN-17", words="")),
     "auto-program-expired": lambda: cleared(Expired(**_without_volume(5))),

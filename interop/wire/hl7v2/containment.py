@@ -15,6 +15,7 @@ from interop.wire.hl7v2.er7_builder import Builder, Field
 from interop.wire.hl7v2.mdc_terms import Term
 
 UNVERIFIED: Final = "R"  # OBX-11: entered by a device, no clinician has validated it (D-22)
+WRONG: Final = "W"  # OBX-11: what was told under this report id was told of the wrong patient
 NO_RESULT: Final = "X"  # OBX-11 of a device, and of what cannot be told
 
 LONGEST_NOTE: Final = 500
@@ -80,16 +81,19 @@ class Node:
     device_id: tuple[str, ...] = ()
 
 
-def add_tree(builder: Builder, system: Node) -> None:
-    """The OBX of the tree, and the NTE of its notes, into the message. Raises: Unwritable: a text that the character set lacks."""
-    _Numbering(builder).node(system, (1, 0, 0))
+def add_tree(builder: Builder, system: Node, status: str = UNVERIFIED) -> None:
+    """The OBX of the tree, and the NTE of its notes, into the message; ``status`` is OBX-11 of what has a value.
+
+    Raises: Unwritable: a text that the character set lacks.
+    """
+    _Numbering(builder, status).node(system, (1, 0, 0))
 
 
 class _Numbering:
     """OBX-1 counts through the message; OBX-4 by the place in the tree."""
 
-    def __init__(self, builder: Builder) -> None:
-        self._builder = builder
+    def __init__(self, builder: Builder, status: str) -> None:
+        self._builder, self._status = builder, status
         self._count = 0
 
     def node(self, node: Node, place: tuple[int, int, int]) -> None:
@@ -106,7 +110,7 @@ class _Numbering:
         if value.content is None:
             fields |= {11: NO_RESULT}
         else:
-            fields |= {2: value.type, 5: value.content, 6: value.unit, 11: UNVERIFIED}
+            fields |= {2: value.type, 5: value.content, 6: value.unit, 11: self._status}
         self._obx(fields)
         for number, note in enumerate(value.notes, 1):
             self._builder.add("NTE", {1: str(number), 3: note[:LONGEST_NOTE]})

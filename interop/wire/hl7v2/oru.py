@@ -14,7 +14,7 @@ from interop.domain.events.nouns import PatientNumber
 from interop.wire.hl7v2 import mdc_pump as terms
 from interop.wire.hl7v2.ack import NOBODY, Us
 from interop.wire.hl7v2.charset import ASCII, UTF_8
-from interop.wire.hl7v2.containment import Node, Value, add_tree, coded, known
+from interop.wire.hl7v2.containment import UNVERIFIED, WRONG, Node, Value, add_tree, coded, known
 from interop.wire.hl7v2.er7_builder import Builder, Field
 from interop.wire.hl7v2.er7_errors import Unwritable
 
@@ -90,7 +90,7 @@ class OruRenderer:
                 7: instant(document.happened_at),
             },
         )
-        add_tree(builder, _system(document))
+        add_tree(builder, _system(document), WRONG if document.is_wrong else UNVERIFIED)
         return builder.encode()
 
     def _report_id(self, id: str) -> Field:
