@@ -53,6 +53,11 @@ def group_of(order: str) -> str:
     return order.partition("/")[0].replace("%2F", "/").replace("%25", "%")
 
 
+def number_of(order: str) -> str:
+    """The placer order number of an ``order_id``; ``#`` and a resource's id for an order that has none."""
+    return order.partition("/")[2].replace("%2F", "/").replace("%25", "%")
+
+
 def effect_key(request: OrderRequest, order: Order, scan: BedsideScan | None = None) -> str:
     """The key of an effect (D-04): sending system group, ORC-2, ORC-1, ORC-9, pump, channel. ORC-9 as an instant, so that its zone does not matter.
 

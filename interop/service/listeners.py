@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,11 +23,13 @@ from interop.doors.fhir.serving import uvicorn_options
 from interop.doors.mllp import MllpDoor
 from interop.doors.mllp_tls import server_context as mutual_context
 from interop.doors.pages import pages_app
+from interop.doors.pages.bedside import BedsidePage
 from interop.doors.pages.frame import Frame
 from interop.ports import Clock, Record
 from interop.service import wiring
 from interop.service.pumps import Roll
 from interop.service.settings import Listener, Mllp, Pumps, Settings
+from interop.wire.fhir.reader import MedicationRequestReader
 
 if TYPE_CHECKING:
     from interop.doors.pump_link.door import PumpLinkDoor
@@ -93,9 +95,9 @@ class Server(uvicorn.Server):
 class HttpListener:
     """An application over HTTPS."""
 
-    def __init__(self, name: str, path: str, listener: socket.socket, scheme: str, server: Server) -> None:
+    def __init__(self, name: str, path: str, listener: socket.socket, scheme: str, server: Server, closing: Callable[[], None]) -> None:
         host, port = listener.getsockname()[:2]
-        self._name, self._server = name, server
+        self._name, self._server, self._closing = name, server, closing
         self.address = f"{name} {scheme}://{at(host, port)}{path}"
         self._serving = asyncio.create_task(server.serve(sockets=[listener]), name=f"listener {name}")
 
@@ -108,6 +110,7 @@ class HttpListener:
             await asyncio.sleep(0.001)
 
     async def stop(self, within_s: float) -> None:
+        self._closing()
         self._server.should_exit = True
         _, late = await asyncio.wait([self._serving], timeout=within_s)
         if late:
@@ -142,10 +145,13 @@ async def open_fhir(settings: Settings, conduct: Conduct, identity: Identity) ->
     return await _serve("fhir", "/fhir/r4", settings.fhir, app, limits)
 
 
-async def open_pages(settings: Settings, identity: Identity) -> Door:
+async def open_pages(settings: Settings, conduct: Conduct, identity: Identity, record: Record, clock: Clock) -> Door:
     """Raises: CannotListen; Undeclared."""
-    app = pages_app(Frame(identity, wiring.pages_settings(settings)))
-    return await _serve("pages", "/", settings.pages, app, DoorLimits(body_bytes=settings.pages.max_body_bytes))
+    frame = Frame(identity, wiring.pages_settings(settings))
+    bedside = BedsidePage(frame, conduct, record, clock, MedicationRequestReader())
+    app = pages_app(frame, bedside.routes())
+    limits = DoorLimits(body_bytes=settings.pages.max_body_bytes)
+    return await _serve("pages", "/", settings.pages, app, limits, bedside.close)
 
 
 async def open_pumps(settings: Settings, hears: PumpsHear, record: Record, clock: Clock) -> Door:
@@ -167,7 +173,10 @@ async def open_pumps(settings: Settings, hears: PumpsHear, record: Record, clock
     return PumpsListener(door)
 
 
-async def _serve(name: str, path: str, listener: Listener, app: FastAPI, limits: DoorLimits) -> Door:
+async def _serve(
+    name: str, path: str, listener: Listener, app: FastAPI, limits: DoorLimits, closing: Callable[[], None] = lambda: None
+) -> Door:
+    """``closing`` ends what would keep a connection busy for ever, when the listener is to stop."""
     with _explained(name, listener):
         context = _https_tls(listener)
         family = socket.AF_INET6 if ipaddress.ip_address(listener.host).version == 6 else socket.AF_INET
@@ -175,7 +184,7 @@ async def _serve(name: str, path: str, listener: Listener, app: FastAPI, limits:
         opened.setblocking(False)
         options = uvicorn_options(limits, context)
         server = Server(uvicorn.Config(app, backlog=BACKLOG, **options))
-        door = HttpListener(name, path, opened, "http" if context is None else "https", server)
+        door = HttpListener(name, path, opened, "http" if context is None else "https", server, closing)
         await door.started()
     return door
 

@@ -131,7 +131,7 @@ async def _open(
     if settings.fhir.enabled and identity is not None:
         _add(doors, await open_fhir(settings, conduct, identity), say)
     if settings.pages.enabled and identity is not None:
-        _add(doors, await open_pages(settings, identity), say)
+        _add(doors, await open_pages(settings, conduct, identity, record, clock), say)
     if settings.pumps.enabled and conduct.pumps is not None:
         _add(doors, await open_pumps(settings, conduct.pumps, record, clock), say)
 

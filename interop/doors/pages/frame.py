@@ -56,8 +56,23 @@ class Frame:
         self.identity, self.settings = identity, settings
         self._templates = Environment(loader=PackageLoader("interop.doors.pages"), autoescape=True, undefined=StrictUndefined)
 
-    def page(self, request: Request, template: str, status: int = 200, *, view: View = View.DESK, **values: Any) -> Response:
-        """A page with the header of who is logged in, if somebody is; ``values`` are the template's, in text."""
+    def page(
+        self, request: Request, template: str, status: int = 200, *, view: View = View.DESK, leaves_by_itself: bool = True, **values: Any
+    ) -> Response:
+        """A page with the header of who is logged in, if somebody is; ``values`` are the template's, in text.
+
+        ``leaves_by_itself`` False: its own script takes it off the screen when nobody has touched it for so long.
+        """
+        actor = getattr(request.state, "actor", None)
+        body = self.fragment(request, template, **values)
+        headers = dict(NO_STORE)
+        if isinstance(actor, Actor) and leaves_by_itself:
+            idle_s = self.settings.bedside_idle_s if view is View.BEDSIDE else self.settings.idle_s
+            headers["Refresh"] = f"{idle_s + 1}; url=/login?ended=1"
+        return Response(body, status, headers, media_type="text/html; charset=utf-8")
+
+    def fragment(self, request: Request, template: str, **values: Any) -> str:
+        """A part of a page, or the whole of one, as text."""
         actor = getattr(request.state, "actor", None)
         session = request.cookies.get(SESSION_COOKIE, "")
         known = {
@@ -67,9 +82,4 @@ class Frame:
             "is_demo": self.settings.is_demo,
             "request_id": getattr(request.state, "request_id", ""),
         }
-        body = self._templates.get_template(template).render({**known, **values})
-        headers = dict(NO_STORE)
-        if isinstance(actor, Actor):
-            idle_s = self.settings.bedside_idle_s if view is View.BEDSIDE else self.settings.idle_s
-            headers["Refresh"] = f"{idle_s + 1}; url=/login?ended=1"
-        return Response(body, status, headers, media_type="text/html; charset=utf-8")
+        return self._templates.get_template(template).render({**known, **values})
