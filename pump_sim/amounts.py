@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 PLAIN: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{0,8}[1-9])?", re.ASCII)
@@ -134,16 +134,23 @@ class Amount:
 
 
 def plain(value: Fraction, decimals: int) -> str:
-    """``9.6``, never ``9.60`` nor ``.6``.
+    """``9.6``, never ``9.60`` nor ``.6``; a tie goes to the even digit.
 
     Raises: NotAnAmount: negative, or more than 9 digits before the point.
     """
-    scaled = round(value * 10**decimals)
-    whole, rest = divmod(scaled, 10**decimals)
-    if scaled < 0 or whole >= 10**9:
-        raise NotAnAmount(f"{value} cannot be told")
-    after = f"{rest:0{decimals}d}".rstrip("0")
-    return f"{whole}.{after}" if after else str(whole)
+    return _plain(value.numerator, value.denominator, decimals)
+
+
+@lru_cache(maxsize=4096)  # most of a status is as it was in the one before
+def _plain(numerator: int, denominator: int, decimals: int) -> str:
+    scaled, rest = divmod(numerator * 10**decimals, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and scaled % 2):
+        scaled += 1
+    whole, after = divmod(scaled, 10**decimals)
+    if numerator < 0 or whole >= 10**9:
+        raise NotAnAmount("the amount is out of the range of what can be told")
+    digits = f"{after:0{decimals}d}".rstrip("0") if after else ""
+    return f"{whole}.{digits}" if digits else str(whole)
 
 
 def ml(value: Fraction) -> Amount:

@@ -137,7 +137,7 @@ class Pump:
                 m.out.refused = self._press(what)
             case Connected():
                 m.link = Link(connected=True, heard_us=now.link_us, status_us=now.link_us)
-                m.link.told = self._standing()
+                m.link.told = self._standing(self._statuses())
                 m.out.say.append(reports.hello(m))
             case Disconnected():
                 self._lost()
@@ -285,7 +285,7 @@ class Pump:
             case wire.Withdraw():
                 remote.take_withdrawal(m, frame)
             case wire.ReadBack():
-                self._status([reports.channel_status(m, each) for each in m.state.channels.values()], frame.request_id)
+                self._status([*self._statuses().values()], frame.request_id)
             case wire.Associate():
                 remote.take_association(m, frame)
             case wire.Dissociate():
@@ -317,12 +317,14 @@ class Pump:
             m.event("network_lost")
         m.link = Link()
 
-    def _standing(self) -> dict[str, object]:
+    def _statuses(self) -> dict[str, dict[str, Any]]:
         m = self._m
-        told: dict[str, object] = {
-            channel_id: reports.standing_still(reports.channel_status(m, channel)) for channel_id, channel in m.state.channels.items()
-        }
-        return told | {"power": (m.state.on_mains, m.state.on)}
+        return {channel_id: reports.channel_status(m, channel) for channel_id, channel in m.state.channels.items()}
+
+    def _standing(self, statuses: dict[str, dict[str, Any]]) -> dict[str, object]:
+        """What differs between two of these is told at once."""
+        standing: dict[str, object] = {channel_id: reports.standing_still(status) for channel_id, status in statuses.items()}
+        return standing | {"power": (self._m.state.on_mains, self._m.state.on)}
 
     def _say(self) -> None:
         """What is due to be said: log frames in order, then the status if something changed or it is time, then the heartbeat."""
@@ -342,15 +344,15 @@ class Pump:
 
     def _say_status(self) -> None:
         m, link = self._m, self._m.link
-        standing = self._standing()
+        statuses = self._statuses()
+        standing = self._standing(statuses)
         periodic = m.delivers() and m.now.link_us >= link.status_us + STATUS_S * MICROSECONDS
-        changed = standing != link.told
-        if not changed and not periodic:
+        if standing == link.told and not periodic:
             return
         channels = [
-            reports.channel_status(m, channel)
-            for channel_id, channel in m.state.channels.items()
-            if standing[channel_id] != link.told.get(channel_id) or (periodic and channel.state in DELIVERING)
+            status
+            for channel_id, status in statuses.items()
+            if standing[channel_id] != link.told.get(channel_id) or (periodic and m.state.channels[channel_id].state in DELIVERING)
         ]
         link.told = standing
         self._status(channels)
