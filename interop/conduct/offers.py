@@ -26,6 +26,7 @@ from interop.conduct.streams import ProgrammeNow, programme_at
 from interop.conduct.to_show import last_program_row, to_show
 from interop.conduct.world import Ids, Link, NotConnected, OutcomeUnknown, ReleaseBook
 from interop.domain import pump as said
+from interop.domain.errors import InteropError
 from interop.domain.events.event import PumpSaid
 from interop.domain.events.programme import Confirmed, OfferOpened, OfferSent, OfferShown, RecallCause, Recalled
 from interop.domain.finding import Owner
@@ -131,6 +132,9 @@ class Offers:
             await self.settle(sent.programme_id, NoLink(), None)
         except OutcomeUnknown:
             log.warning("it is not known whether an offer reached its pump; it will be settled", extra={"programme": sent.programme_id})
+        except InteropError:
+            log.exception("an offer cannot be written for its pump; nothing of it left", extra={"programme": sent.programme_id})
+            await self.settle(sent.programme_id, NoLink(), None)
 
     # ── what is heard of it ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -288,6 +288,9 @@ class Pumps:
                 live.up_to = moved.actual  # told on an older link of the same pump
                 if moved.actual >= word.number:
                     return
+                if moved.actual + 1 < word.number:  # words between are not on file: the pump says them again
+                    live.link.close(1008, "a word of the log out of order")
+                    raise StreamMoved(name, word.number - 1, moved.actual) from None
                 continue
             except (StreamMoved, Gone):
                 continue
