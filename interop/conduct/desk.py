@@ -21,11 +21,9 @@ from interop.ports import Busy, Gone, RecordError, StoreClosed, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-TOGETHER: Final = 32
-"""Requests in planning at once: enough to share the record's group commits."""
-
-BEGUN: Final = 128
-"""Requests that have their task, those that wait for an earlier one about the same thing among them."""
+BEGUN: Final = 16
+"""Requests in planning at once, those that wait for an earlier one about the same thing among them: enough to share the record's group commits, and
+few enough that a message which comes while they are planned does not wait for long."""
 
 FEW: Final = 4
 REST: Final = 7
@@ -33,8 +31,9 @@ LONGEST_REST_S: Final = 0.25
 """While messages are accepted: so many requests are begun together, to share a commit, and when they are done none is for ``REST`` times as long as
 they took, or ``LONGEST_REST_S``: planning has an eighth of the time, on a slow machine too."""
 
-QUIET_S: Final = 0.005
-"""Nothing is being accepted when nothing was for so long: a connection that sends one message after the other is never silent for longer."""
+QUIET_S: Final = 0.004
+"""Nothing is being accepted when nothing was for so long, in which no plan held the loop: a message may have come meanwhile and wait to be read.
+A connection that sends one message after the other is never silent for longer."""
 
 LONGEST_S: Final = 5.0
 """How long accepting may go before a request, at most."""
@@ -65,10 +64,9 @@ class Desk:
         self._wanting: deque[asyncio.Future[None]] = deque()
         self._work: dict[str, asyncio.Task[None] | None] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(TOGETHER)
         self._waiting: deque[tuple[Asked, float]] = deque()  # not begun, and since when on the loop's clock
         self._begun = 0
-        self._accepted_at = -QUIET_S
+        self._quiet_since = -QUIET_S  # nothing was accepted since, and none was planned
         self._few = 0  # that may still begin with those that have
         self._few_at = 0.0  # when the first of those that have begun did
         self._next_few_at = 0.0
@@ -107,9 +105,9 @@ class Desk:
 
     def put(self, asked: Asked) -> None:
         """Plan this request, for which there is room. It is durable already."""
-        self._accepted_at = asyncio.get_running_loop().time()
+        self._quiet_since = asyncio.get_running_loop().time()
         self._work[asked.id] = None
-        self._waiting.append((asked, self._accepted_at))
+        self._waiting.append((asked, self._quiet_since))
         self._begin_some()
 
     def _begin_some(self) -> None:
@@ -125,11 +123,14 @@ class Desk:
 
     def _may_begin(self) -> bool:
         now = asyncio.get_running_loop().time()
-        is_accepting = self._taken > len(self._work) or now - self._accepted_at < QUIET_S
-        if not is_accepting or len(self._waiting) > self._bound // 2 or now - self._waiting[0][1] > LONGEST_S:
+        if len(self._waiting) > self._bound // 2 or now - self._waiting[0][1] > LONGEST_S:
             return True
-        if not self._begun and now >= self._next_few_at:
-            self._few = FEW
+        if not self._begun:
+            is_accepting = self._taken > len(self._work) or now - self._quiet_since < QUIET_S
+            if not is_accepting:
+                self._few = BEGUN
+            elif now >= self._next_few_at:
+                self._few = FEW
         self._few -= 1
         return self._few >= 0
 
@@ -147,8 +148,8 @@ class Desk:
     def _planned(self, asked: Asked, done: "asyncio.Task[None]") -> None:
         del self._work[asked.id]
         self._begun -= 1
+        self._quiet_since = now = asyncio.get_running_loop().time()
         if not self._begun:
-            now = asyncio.get_running_loop().time()
             self._few, self._next_few_at = 0, now + min(LONGEST_REST_S, REST * (now - self._few_at))
         for about in asked.about:
             if self._last.get(about) is done:
@@ -159,29 +160,28 @@ class Desk:
     async def _plan(self, asked: Asked, before: set["asyncio.Task[None]"]) -> None:
         if before:
             await asyncio.wait(before)
-        async with self._slots:
-            while True:
-                await self._gate.is_open()
-                try:
-                    outcome = await self._planning.plan(asked, self._now)
-                except StoreClosed:
-                    return  # this process ends; the intent stays
-                except (StoreUnavailable, Busy):
-                    await asyncio.sleep(PAUSE_S)
-                    continue
-                except KeepsMoving:
-                    log.error(
-                        "a request could not be planned, as what it leans on kept moving; it will be taken up again",
-                        extra={"entry": asked.id},
-                    )
-                    return
-                except Exception as fault:
-                    log.exception("planning of a request failed", extra={"entry": asked.id})
-                    await self._give_up(asked, fault)
-                    return
-                if outcome is not None and outcome.offered is not None:
-                    self._offered(outcome)
+        while True:
+            await self._gate.is_open()
+            try:
+                outcome = await self._planning.plan(asked, self._now)
+            except StoreClosed:
+                return  # this process ends; the intent stays
+            except (StoreUnavailable, Busy):
+                await asyncio.sleep(PAUSE_S)
+                continue
+            except KeepsMoving:
+                log.error(
+                    "a request could not be planned, as what it leans on kept moving; it will be taken up again",
+                    extra={"entry": asked.id},
+                )
                 return
+            except Exception as fault:
+                log.exception("planning of a request failed", extra={"entry": asked.id})
+                await self._give_up(asked, fault)
+                return
+            if outcome is not None and outcome.offered is not None:
+                self._offered(outcome)
+            return
 
     async def _give_up(self, asked: Asked, fault: Exception) -> None:
         try:

@@ -28,9 +28,11 @@ class Plans:
         self.began: dict[str, float] = {}
         self.ended: list[str] = []
         self.takes_s = PLAN_S
+        self.holds_s = 0.0
 
     async def plan(self, each: Asked, now: Callable[[], datetime]) -> Outcome | None:
         self.began[each.id] = asyncio.get_running_loop().time()
+        cast(Any, asyncio.get_running_loop())._no_waiting.passed += self.holds_s  # the loop can do nothing else meanwhile
         await asyncio.sleep(self.takes_s)
         self.ended.append(each.id)
         return None
@@ -96,6 +98,20 @@ def test_plans_that_take_long_have_no_greater_share_and_are_not_put_off_for_long
         began = sorted(plans.began.values())
         assert max(later - at for at, later in pairwise(began)) < 1.0 + LONGEST_REST_S + 3 * QUIET_S
         await desk.stop()
+
+    told(story)
+
+
+def test_a_plan_that_holds_the_loop_is_not_taken_for_silence():
+    async def story() -> None:
+        desk, plans = a_desk()
+        plans.holds_s, plans.takes_s = 2 * QUIET_S, 0.0
+        for number in range(400):
+            await accept(desk, asked(number))
+            await asyncio.sleep(QUIET_S / 8)  # until the sender has read CA and sends the next
+        passed_s = asyncio.get_running_loop().time()
+        assert 0.05 < len(plans.began) * plans.holds_s / passed_s < 0.25
+        await desk.idle()
 
     told(story)
 
