@@ -49,7 +49,7 @@ def test_a_store_without_a_schema_says_how_to_migrate_and_one_without_a_release_
     assert "interop release build" in refused(config, 2)
     assert "made active" in command("release", "build", "--config", config).stdout
     with serving(config) as server:
-        assert len(server.said) == 3
+        assert len(server.said) == 4
 
 
 def test_an_unsound_site_makes_no_release_and_says_every_fault(config: Path, tmp_path: Path):
