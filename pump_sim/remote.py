@@ -107,6 +107,7 @@ def _programme(m: Machine, offer: Offer, reading: Reading) -> Programme:
         offer_id=offer.offer_id,
         order=offer.order,
         requested_by=offer.requested_by,
+        weight_source=offer.weight_source,
         patient=offer.patient,
         patient_name=offer.patient_name,
         entry=entry,

@@ -102,10 +102,21 @@ def _channel(m: Machine, channel: Channel) -> ChannelView:
         alarms=tuple(_alarm(alarm) for alarm in alarms),
         silenced_s=max(0, -(-(channel.silenced_until_us - m.at_us) // MICROSECONDS)),
         keys=tuple(_keys(m, channel)),
-        entries=tuple(_entry(m, entry) for entry in library.choices(m.state.care_area, channel.mode)) if may_choose and library else (),
+        entries=_choices(m, channel) if may_choose else (),
         order=channel.order,
         note=channel.note,
     )
+
+
+def _choices(m: Machine, channel: Channel) -> tuple[EntryView, ...]:
+    """What may be chosen by hand here, drawn once for a library and care area: it is long, and asked for at each look."""
+    library = m.library
+    if library is None:
+        return ()
+    key = (library.ref, m.state.care_area, channel.mode)
+    if key not in m.choices:
+        m.choices[key] = tuple(_entry(m, entry) for entry in library.choices(m.state.care_area, channel.mode))
+    return m.choices[key]
 
 
 def _alarm(alarm: Alarm) -> AlarmView:
@@ -179,6 +190,7 @@ def _program(m: Machine, channel: Channel, programme: Programme) -> ProgramView:
         patient_name=programme.patient_name,
         order=programme.order,
         requested_by=programme.requested_by,
+        weight_source=_weight_source(programme),
         drug=entry.drug if entry is not None else "",
         tallman=entry.tallman if entry is not None else "",
         therapy=entry.therapy if entry is not None else "",
@@ -197,6 +209,16 @@ def _program(m: Machine, channel: Channel, programme: Programme) -> ProgramView:
         confirmed_by=programme.confirmed_by,
         seconds_left=max(0, -(-(ends_at(programme) - m.at_us) // MICROSECONDS)) if channel.state in UNSTARTED or old else None,
     )
+
+
+def _weight_source(programme: Programme) -> str:
+    if "weight" not in programme.settings:
+        return ""
+    if programme.changes and "weight" not in programme.offered:
+        return "of the running infusion"
+    if programme.settings["weight"] != programme.offered.get("weight"):
+        return "entered at this pump"
+    return {"order": "from the order", "pump": "from this pump"}.get(programme.weight_source, "source not told")
 
 
 VALUES = ("dose rate", "dose", "rate", "vtbi", "duration", "weight", "body surface area", "total dose")

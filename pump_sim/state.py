@@ -52,6 +52,7 @@ class Programme:
     offer_id: str = ""
     order: str = ""
     requested_by: str = ""
+    weight_source: str = ""  # "order" or "pump"; empty: entered for this program
     patient: Patient | None = None
     patient_name: str = ""
     entry: Entry | None = None

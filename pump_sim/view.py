@@ -67,6 +67,7 @@ class ProgramView:
     patient_name: str
     order: str
     requested_by: str
+    weight_source: str  # words, empty where there is no weight
     drug: str
     tallman: str
     therapy: str

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pump_sim import panel
 from pump_sim.clock import MICROSECONDS, Now, WorldClock
 from pump_sim.fleet import Fleet, Setup, Unit
 from pump_sim.library import Library
@@ -67,7 +68,7 @@ class PanelWard:
                 unit.clock = self.clock
             self.fleet.start()
             stack.push_async_callback(self.fleet.stop)
-            # self.panel = await stack.enter_async_context(panel.serving(self.fleet, "127.0.0.1", 0))
+            self.panel = await stack.enter_async_context(panel.serving(self.fleet, "127.0.0.1", 0))
             self.control = await stack.enter_async_context(controlling(self.fleet, "127.0.0.1", 0, self.key_file))
             self._is_up.set()
             await self._ending.wait()
@@ -104,8 +105,8 @@ class PanelWard:
     def hear(self, frame: dict[str, Any], pump_id: str = "PUMP-1") -> None:
         self.on_loop(lambda: self.unit(pump_id).handle(Received(json.dumps(frame))))
 
-    def press(self, name: str, pump_id: str = "PUMP-1", **values: str) -> str:
-        return self.on_loop(lambda: self.fleet.press(pump_id, name, values))
+    def press(self, key: str, pump_id: str = "PUMP-1", /, **values: str) -> str:
+        return self.on_loop(lambda: self.fleet.press(pump_id, key, values))
 
     def wait(self, seconds: int) -> None:
         """So much time passes for the pumps, at once."""
@@ -153,7 +154,7 @@ class PanelWard:
         finally:
             connection.close()
 
-    def key_pressed(self, name: str, pump_id: str = "PUMP-1", **values: str) -> str:
+    def key_pressed(self, name: str, pump_id: str = "PUMP-1", /, **values: str) -> str:
         """One key by the control; the words why it did nothing."""
         status, said = self.ask("POST", f"/pumps/{pump_id}/keys", {"key": name, "values": values})
         assert status == 200, said
