@@ -168,6 +168,19 @@ def test_sr_68_a_pause_of_two_minutes_calls_back_and_sounds_again():
     assert ward.last("resumed")["rate"] == amount("30 mL/h")
 
 
+def test_sr_95_an_audio_pause_lasts_two_minutes_at_most_and_a_new_alarm_breaks_it():
+    ward = Ward().running()
+    ward.press(keys.OpenDoor("A"))
+    ward.press(Silence("A"))
+    ward.wait(119)
+    assert ward.screen().silenced_s == 1
+    ward.wait(1)
+    assert ward.screen().silenced_s == 0
+    ward.press(Silence("A"))
+    ward.press(keys.InternalFault("A", "motor"))
+    assert ward.screen().silenced_s == 0
+
+
 def test_sr_75_nothing_flows_while_it_is_paused():
     ward = Ward().running()
     ward.wait(600)
