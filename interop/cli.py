@@ -129,6 +129,7 @@ def _server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         "Exit 0: stopped; 1: it cannot run now; 2: the settings, the schema or the release must be put right first.",
     )
     _config_option(serve)
+    serve.add_argument("--world-clock", default="", metavar="FILE", help="the clock of a demonstration; [demo] enabled only")
     serve.set_defaults(run=_serve)
 
     send = commands.add_parser(
@@ -469,7 +470,7 @@ def _init(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from interop.service.run import serve
 
-    return serve(Path(arguments.config), say=_say_at_once, fail=_complain)
+    return serve(Path(arguments.config), say=_say_at_once, fail=_complain, world_clock=_path(arguments.world_clock))
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -11,15 +11,19 @@ from enum import Enum
 from typing import Final
 
 from interop.conduct import naming
+from interop.conduct.about import row_of
 from interop.conduct.alerts import Alert, open_alerts, raised, seen
+from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
 from interop.conduct.infusions import InfusionNow, RunAt, all_runs, infusion_at, run_on
 from interop.conduct.offers import Offers
+from interop.conduct.pump_state import pump_at
 from interop.conduct.pumps import IDLE
 from interop.conduct.settling import Attest
 from interop.conduct.streams import programme_at
 from interop.conduct.world import Ids, Link, NotConnected, OutcomeUnknown
 from interop.domain import pump as said
+from interop.domain.document import About
 from interop.domain.errors import SenderError
 from interop.domain.events.association import (
     AssociationBackfilled,
@@ -89,12 +93,23 @@ class ToAssociate:
     patient: PatientId
     drug: str
     concentration: Quantity | None
+    about: About | None = None  # what its documents say of the order; None: what is on file of it
 
 
 class Bedside:
     """The shell. Every command may raise StoreUnavailable and Busy; then it was not done."""
 
-    def __init__(self, record: Record, clock: Clock, ids: Ids, offers: Offers, link_to: Callable[[str], Link | None]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        clock: Clock,
+        ids: Ids,
+        offers: Offers,
+        link_to: Callable[[str], Link | None],
+        charting: Charting | None = None,
+    ) -> None:
+        """``charting`` None: nothing is documented here."""
+        self._charting = charting
         self._record, self._clock, self._ids, self._offers, self._link_to = record, clock, ids, offers, link_to
 
     # ── offers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,7 +192,8 @@ class Bedside:
             run.programme_id,
             number,
         )
-        await self._tell(run.infusion_id, backfilled, "bedside.associate", by, Decision(kept=theirs.rows()))
+        rows = theirs.rows() if wanted.about is None else (*theirs.rows(), row_of(wanted.order_id, wanted.about))
+        await self._tell(run.infusion_id, backfilled, "bedside.associate", by, Decision(kept=rows), theirs)
         await self._show(wanted.pump_id, said.Associate(id, wanted.channel_id, wanted.patient, wanted.placer_order_number))
 
     async def confirm_patient(self, pump_id: str, channel_id: str, patient: PatientId, by: str) -> None:
@@ -273,6 +289,7 @@ class Bedside:
         action: str,
         by: str,
         more: Decision,
+        theirs: RunAt | None = None,
     ) -> tuple[InfusionEvent, ...]:
         for _ in range(MOST_TRIES):
             now = self._clock.now()
@@ -282,16 +299,23 @@ class Bedside:
                 infusions.apply(infusion.today, event)  # one event each: what the table has no row for is refused before it is written
             if not events:
                 more = Decision(timers=more.timers)
+            charted = await self._charted(infusion, events, theirs, now)
             told = Decision(
                 told=(Told(infusion.stream, infusion.version, events),),
                 audit=(AuditRow(now, by, action, "done" if events else "nothing to do", subject=infusion_id),),
             )
             try:
-                await self._record.commit(told.and_(more).commit(now))
+                await self._record.commit(told.and_(more).and_(charted).commit(now))
             except StreamMoved:
                 continue
+            self._offers.posted(charted.messages)
             return events
         raise StreamMoved(naming.infusion_stream(infusion_id), 0, 0)
+
+    async def _charted(self, infusion: InfusionNow, events: tuple[InfusionEvent, ...], theirs: RunAt | None, now: datetime) -> Decision:
+        if self._charting is None or not events or infusion.today is None:
+            return Decision()
+        return await self._charting.after(infusion, events, await pump_at(self._record, infusion.today.pump_id), theirs, now)
 
     async def _show(self, pump_id: str, frame: said.Associate | said.Dissociate) -> None:
         link = self._link_to(pump_id)

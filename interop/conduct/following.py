@@ -86,7 +86,8 @@ class Known:
 class Followed:
     """What an event comes to. ``alerts`` are words for a person; ``rows`` lead from channel and order to what runs from now on.
 
-    ``idle``: the infusion of that id stands still or is over from now on; ``busy``: it delivers (SR-04 counts the hours between).
+    ``idle``: the infusion of that id stands still or is over from now on; ``busy``: it delivers (SR-04 counts the hours between). ``run`` is the row of
+    an infusion that is told of for the first time.
     """
 
     told: tuple[Told, ...] = ()
@@ -94,6 +95,7 @@ class Followed:
     rows: tuple[Projected, ...] = ()
     idle: str = ""
     busy: str = ""
+    run: RunAt | None = None
 
 
 def follow(pump_id: str, event: said.Event, pump: PumpSaid, known: Known, association_id: str, now: datetime) -> Followed:
@@ -217,7 +219,7 @@ def _opened(
     if after is None:
         raise NotSaid("nothing was opened")
     told.append(Told(naming.infusion_stream(infusion_id), version, tuple(events)))
-    return Followed(tuple(told), tuple(alerts), at.rows())
+    return Followed(tuple(told), tuple(alerts), at.rows(), busy=infusion_id, run=at)
 
 
 def _confirmed_by_running(

@@ -19,7 +19,9 @@ from typing import Final
 from interop.conduct.administrations import Administrations
 from interop.conduct.answers import Answers
 from interop.conduct.bedside import Bedside
+from interop.conduct.charting import Charting
 from interop.conduct.desk import Desk, QueueView
+from interop.conduct.documenting import Documenting
 from interop.conduct.feeds import SILENT, fell_silent
 from interop.conduct.gate import Gate
 from interop.conduct.intake import Intake, SpeaksFor, Tally
@@ -27,7 +29,7 @@ from interop.conduct.lanes import DEFAULT_LIMITS, LaneLimits, LaneTally, LaneWor
 from interop.conduct.offering import Offering
 from interop.conduct.offers import ANSWER_DUE, LIFE_OVER, Offers
 from interop.conduct.planning import Outcome, Planning
-from interop.conduct.pumps import IDLE, SILENT_PUMP, Pumps
+from interop.conduct.pumps import IDLE, PERIODIC, SILENT_PUMP, Pumps
 from interop.conduct.reading import Reader, Renderer, ResourceReader
 from interop.conduct.recalling import WITHDRAW, Recalling
 from interop.conduct.recovery import Handler, Recovery
@@ -109,6 +111,8 @@ class Conduct:
         resource_reader: ResourceReader | None = None,
         hears_pumps: bool = False,
         simulated_pumps: bool = False,
+        documenting: Documenting | None = None,
+        periodic_s: int = 0,
         bounds: Bounds | None = None,
         lane_limits: LaneLimits = DEFAULT_LIMITS,
         handlers: Mapping[str, Handler] | None = None,
@@ -116,7 +120,8 @@ class Conduct:
         """Made on the running loop. ``ways``: one for each sender that listens for RRG.
 
         ``hears_pumps``: pumps may say hello to ``self.pumps``, simulated ones too if ``simulated_pumps``; otherwise ``pumps`` stands in for them, or
-        none are there. ``handlers`` carry out kinds of intent that are not conduct's own.
+        none are there. ``documenting`` None: nothing goes to the chart; ``periodic_s``: how often a delivering channel does.
+        ``handlers`` carry out kinds of intent that are not conduct's own.
 
         Raises: ValueError: two ways for one sender and purpose, or to one name.
         """
@@ -133,16 +138,20 @@ class Conduct:
         if hears_pumps:
 
             def offers(link_to: Callable[[str], Link | None]) -> Offers:
-                return Offers(record, clock, ids, answers, self.book, self._posted, link_to)
+                return Offers(record, clock, ids, answers, self.book, self._posted, link_to, charting)
 
-            self.pumps = pumps_ = Pumps(record, clock, ids, self.book, offers, simulated_too=simulated_pumps)
-            self.bedside = Bedside(record, clock, ids, pumps_.offers, pumps_.link_to)
+            charting = Charting(record, documenting) if documenting is not None else None
+            self.pumps = pumps_ = Pumps(
+                record, clock, ids, self.book, offers, simulated_too=simulated_pumps, charting=charting, periodic_s=periodic_s
+            )
+            self.bedside = Bedside(record, clock, ids, pumps_.offers, pumps_.link_to, charting)
             carried[WITHDRAW] = self.pumps.offers.withdraw
             acts = {
                 ANSWER_DUE: self.pumps.offers.answer_due,
                 LIFE_OVER: self.pumps.offers.life_over,
                 SILENT_PUMP: self.pumps.silent,
                 IDLE: self.bedside.idle,
+                PERIODIC: self.pumps.periodic,
             }
         self._pumps: PumpSide = pumps or self.pumps or NoPumps()
         planning = Planning(record, reader, answers, self.book, self._pumps, self._posted, resource_reader)

@@ -19,6 +19,9 @@ RUNS: Final = "run-on-channel"
 RUNS_OF_ORDER: Final = "run-of-order"
 """Order, pump and channel → the same, for infusions that are an order's."""
 
+ORDERS_OF_INFUSION: Final = "orders-of-infusion"
+"""Infusion and placer order number → the order, for all whose it is or was; never taken away, as what was documented may have to be corrected."""
+
 UNASSOCIATED: Final = "unassociated-infusion"
 """Infusion → where it runs or ran, for those that are nobody's: they wait for review and are documented for nobody (SR-48, SR-50)."""
 
@@ -46,7 +49,10 @@ class RunAt:
     def rows(self) -> tuple[Projected, ...]:
         """It is there."""
         document, channel = json.dumps(_SHAPE.write(self)), naming.channel_of(self.pump_id, self.channel_id)
-        of_order = (Projected(RUNS_OF_ORDER, f"{self.order_id}/{channel}", document),) if self.order_id else ()
+        of_order: tuple[Projected, ...] = ()
+        if self.order_id:
+            whose = Projected(ORDERS_OF_INFUSION, f"{self.infusion_id} {self.placer_order_number}", json.dumps(self.order_id))
+            of_order = (Projected(RUNS_OF_ORDER, f"{self.order_id}/{channel}", document), whose)
         nobodys = Projected(UNASSOCIATED, self.infusion_id, None if self.order_id else document)
         return (Projected(RUNS, channel, document), *of_order, nobodys)
 

@@ -5,6 +5,7 @@ retried with back-off, a message that it refuses is parked and holds back its ow
 """
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -163,10 +164,9 @@ class LaneWorker:
             wait_s = min(wait_s, max(0.0, (self._down_until - self._clock.now()).total_seconds()))
             await asyncio.sleep(wait_s)
             return
-        try:
-            await asyncio.wait_for(self._wake.wait(), wait_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):  # not wait_for, which up to Python 3.11 loses a cancellation that meets the wake-up
+                await self._wake.wait()
 
     async def _drain(self, lane: int) -> bool:
         """Send the lane's messages until there are none, or the partner fails, or the lease is lost."""

@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from interop.conduct import naming, settling
+from interop.conduct.about import about_order
 from interop.conduct.alerts import Alert, raised
 from interop.conduct.answers import Answer, Answers
 from interop.conduct.asked import asked_of
+from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
 from interop.conduct.effects import ANSWERS, keep_answer, no_longer_waits, release_channel, waiting_for
 from interop.conduct.infusions import infusion_at, run_on
 from interop.conduct.planning import OPEN, Posted, closed, offer_intent
+from interop.conduct.pump_state import pump_at
 from interop.conduct.recalling import WITHDRAWALS, ask_back, asked_back
 from interop.conduct.sent import Sent, sent_at
 from interop.conduct.settling import Fact, NoLink, Settled
@@ -62,7 +65,10 @@ class Offers:
         book: Callable[[], ReleaseBook],
         posted: Posted,
         link_to: Callable[[str], Link | None],
+        charting: Charting | None = None,
     ) -> None:
+        """``charting`` None: nothing is documented here."""
+        self._charting = charting
         self._record, self._clock, self._ids, self._answers, self._book = record, clock, ids, answers, book
         self.posted, self._link_to = posted, link_to
 
@@ -125,7 +131,9 @@ class Offers:
         )
 
     async def _out(self, link: Link, programme: ProgrammeNow, offer: Offer, sent: Sent, now: datetime) -> None:
-        frame = to_show(programme, offer, self._profile(sent)[1], now)
+        about = await about_order(self._record, sent.order_id)
+        name = ", ".join(about.patient_name) if about is not None else ""
+        frame = to_show(programme, offer, name, self._profile(sent)[1], now)
         try:
             await link.send(frame)
         except NotConnected:
@@ -187,6 +195,9 @@ class Offers:
             decision = decision.and_(await self._over(programme, sent, now))
         else:
             decision = decision.and_(Decision(timers=_timers(settled, programme, id, now)))
+        if answered and self._charting is not None:
+            told_by = await pump_at(self._record, sent.pump_id)
+            decision = decision.and_(await self._charting.programme_ended(programme, settled.event, sent.order_id, told_by, now))
         if isinstance(settled.event, Confirmed) and today is not None:
             decision = decision.and_(Decision(kept=last_program_row(today.order_id, settled.event, programme)))
         return decision

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from interop.conduct import naming
+from interop.conduct.about import about_row
 from interop.conduct.answers import Answer, Answers, refusal
 from interop.conduct.asked import Asked
 from interop.conduct.decision import Decision, Step, Told
@@ -123,7 +124,7 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         steps = (Step(offer_intent(asked.id), OFFER, asked.id, asked.body()),)
         content = bytes.fromhex(asked.effect_hash)
         keys = tuple(EffectKey(key, content, asked.id, now) for key in (facts.key, facts.situation.channel_key) if key)
-        open_row = (Projected(OPEN, f"{first.order_id}/{asked.id}", asked.body()), *_number_row(facts, asked.id))
+        open_row = (Projected(OPEN, f"{first.order_id}/{asked.id}", asked.body()), *_number_row(facts, asked.id), *_about(facts))
         outcome = "to be offered"
     told = Told(naming.programme_stream(asked.id), 0, tuple(events))
     leans_on = [Told(expect.stream, expect.version) for expect in facts.situation.expects if expect.version is not None]
@@ -136,6 +137,10 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         audit=(_audit(asked, first.requested_by, first.patient.value if first.patient else "", first.pump_id, outcome, now),),
     )
     return decision, Outcome(asked.id, answer, made if steps else None)
+
+
+def _about(facts: Facts) -> tuple[Projected, ...]:
+    return about_row(facts.request, facts.order, facts.plan, facts.case.release)
 
 
 def _number_row(facts: Facts, programme_id: str) -> tuple[Projected, ...]:

@@ -127,7 +127,7 @@ def channel_of(pump: PumpNow, report: said.ChannelReport, running: Running | Non
         online=online,
         powered=pump.power in (said.Power.MAINS, said.Power.BATTERY),
         set_installed=report.set_installed is True and report.door_open is not True and report.air is not True,
-        alarming=any(alarm.priority in ("PH", "PM") for alarm in report.alarms),
+        alarming=any(alarm.priority == "PH" for alarm in report.alarms),
         patient=report.patient or patient,
         weight=report.weight,
         clock_skew=pump.clock_skew,

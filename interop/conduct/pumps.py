@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from interop.conduct import naming
 from interop.conduct.alerts import Alert, raised
+from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
 from interop.conduct.following import Followed, Known, NotSaid, follow, found
 from interop.conduct.infusions import InfusionNow, RunAt, infusion_at, run_on, runs_of_order, runs_on_pump
@@ -30,9 +31,10 @@ from interop.conduct.world import HelloRefused, Ids, Link, NotConnected, Outcome
 from interop.domain import pump as said
 from interop.domain.channel import Running
 from interop.domain.delivery import SecondCheck
+from interop.domain.document import Reported
 from interop.domain.errors import InteropError
 from interop.domain.events.event import PumpSaid
-from interop.domain.events.infusion import ContactLost, ContactRegained
+from interop.domain.events.infusion import ContactLost, ContactRegained, InfusionEvent
 from interop.domain.events.programme import Planned
 from interop.domain.finding import Finding, Owner, PivError
 from interop.domain.lifecycle import infusion as infusions
@@ -68,6 +70,9 @@ SILENT_PUMP: Final = "pump-silent"
 IDLE: Final = "association-idle"
 """The kind of timer of an infusion that stands still or is over; its subject is the infusion (SR-04)."""
 
+PERIODIC: Final = "chart-periodic"
+"""The kind of timer of a delivering infusion that is documented; its subject is the infusion."""
+
 MOST_TRIES: Final = 32
 PAGE: Final = 200
 
@@ -98,8 +103,14 @@ class Pumps:
         make_offers: Callable[[Callable[[str], Link | None]], Offers],
         *,
         simulated_too: bool,
+        charting: Charting | None = None,
+        periodic_s: int = 0,
     ) -> None:
-        """``simulated_too``: pumps that say they are simulated are let in; only a demo does that (SR-98)."""
+        """``simulated_too``: pumps that say they are simulated are let in; only a demo does that (SR-98).
+
+        ``charting`` None: nothing is documented here. ``periodic_s``: how often a delivering channel is told by PCD-01; 0: never by itself.
+        """
+        self._charting, self._periodic_s = charting, periodic_s
         self._record, self._clock, self._ids, self._book = record, clock, ids, book
         self._simulated_too = simulated_too
         self._live: dict[str, _Live] = {}
@@ -306,8 +317,9 @@ class Pumps:
                 return await self.offers.heard(word.offer_id, word, pump_said, now)
             if word.kind is said.Kind.OFFER_OPENED:
                 return await self.offers.heard(word.offer_id, word, pump_said, now)
-            followed = follow(live.now.pump_id, word, pump_said, await self._known(live, word), self._ids.new(), now)
-            return self._decision(live, word.channel_id, followed)
+            known = await self._known(live, word)
+            followed = follow(live.now.pump_id, word, pump_said, known, self._ids.new(), now)
+            return await self._decision(live, word.channel_id, followed, known)
         except (StoreUnavailable, Busy):
             raise
         except (NoRow, NotSaid) as fault:
@@ -316,14 +328,26 @@ class Pumps:
             log.exception("a pump's word could not be followed; a person is told, and the log goes on", extra={"pump": live.now.pump_id})
             return self._puzzled(live, word, fault)
 
-    def _decision(self, live: _Live, channel_id: str, followed: Followed) -> Decision:
+    async def _decision(self, live: _Live, channel_id: str, followed: Followed, known: Known) -> Decision:
+        now = self._clock.now()
         timers: tuple[Timer | TimerEnd, ...] = ()
         if followed.idle:
-            due = self._clock.now() + timedelta(hours=self._book().newest().rules.association_idle_h)
+            due = now + timedelta(hours=self._book().newest().rules.association_idle_h)
             timers = (Timer(IDLE, followed.idle, due),)
         elif followed.busy:
             timers = (TimerEnd(IDLE, followed.busy),)
+            if self._charting is not None and self._periodic_s:
+                timers = (*timers, Timer(PERIODIC, followed.busy, now + timedelta(seconds=self._periodic_s)))
         decision = Decision(told=followed.told, kept=followed.rows, timers=timers)
+        if self._charting is not None:
+            infusions_known = {
+                each.stream: each for each in (known.infusion, *(infusion for _, infusion in known.others)) if each is not None
+            }
+            for told in followed.told:
+                events = tuple(event for event in told.events if isinstance(event, InfusionEvent))
+                if events:
+                    before = infusions_known.get(told.stream) or InfusionNow(told.stream, 0, None)
+                    decision = decision.and_(await self._charting.after(before, events, live.now, followed.run or known.run, now))
         for words in followed.alerts:
             decision = decision.and_(self._alert(words, live.now.pump_id, channel_id))
         return decision
@@ -384,10 +408,12 @@ class Pumps:
         sent = await sent_at(self._record, run.offer_id) if run.offer_id else None
         programme = await programme_at(self._record, run.offer_id) if sent is not None else None
         try:
-            followed = found(pump_id, channel_id, run, Known(infusion, None, programme, sent), self._ids.new(), now)
+            known = Known(infusion, None, programme, sent)
+            followed = found(pump_id, channel_id, run, known, self._ids.new(), now)
             words = "A channel runs an infusion whose start was not told. Look at the pump, and associate it."
-            decision = self._decision(live, channel_id, followed).and_(self._alert(words, pump_id, channel_id))
+            decision = (await self._decision(live, channel_id, followed, known)).and_(self._alert(words, pump_id, channel_id))
             await self._record.commit(decision.commit(now, Priority.PUMP))
+            self.offers.posted(decision.messages)
         except (StreamMoved, Gone):
             return  # told meanwhile
         except (NoRow, NotSaid):
@@ -421,12 +447,36 @@ class Pumps:
             infusion = await infusion_at(self._record, run.infusion_id)
             if infusion.today is None or not applies(infusion.today):
                 return
+            now = self._clock.now()
             decision = Decision(told=(Told(infusion.stream, infusion.version, (event,)),))
+            if self._charting is not None:
+                decision = decision.and_(await self._charting.after(infusion, (event,), await self.now(run.pump_id), run, now))
             try:
-                await self._record.commit(decision.commit(self._clock.now(), Priority.PUMP))
+                await self._record.commit(decision.commit(now, Priority.PUMP))
             except StreamMoved:
                 continue
+            self.offers.posted(decision.messages)
             return
+
+    async def periodic(self, timer: Timer) -> None:
+        """The timer of a delivering channel: PCD-01 as it last reported itself, and the next one. Raises: RecordError."""
+        now = self._clock.now()
+        infusion = await infusion_at(self._record, timer.subject)
+        today = infusion.today
+        decision = Decision(timers=(TimerEnd(timer.kind, timer.subject, timer.due_at),))
+        if self._charting is None or today is None or today.state is infusions.State.ENDED:
+            await self._record.commit(decision.commit(now))
+            return
+        again = Timer(timer.kind, timer.subject, now + timedelta(seconds=self._periodic_s))
+        decision = Decision(timers=(*decision.timers, again))
+        pump = self._live.get(today.pump_id)
+        run = await run_on(self._record, today.pump_id, today.channel_id)
+        report = pump.now.channel(today.channel_id) if pump is not None else None
+        if pump is not None and report is not None and run is not None and run.infusion_id == timer.subject:
+            told = await self._charting.periodic(infusion, Reported(pump.now.heard_at, report), pump.now, run, now)
+            decision = decision.and_(told)
+        await self._record.commit(decision.commit(now, Priority.DOCUMENTS))
+        self.offers.posted(decision.messages)
 
     # ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

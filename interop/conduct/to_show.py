@@ -26,7 +26,7 @@ APART: Final = frozenset({"concentration", "container volume"})
 _EARLIER = shape_of(EarlierProgram)
 
 
-def to_show(programme: ProgrammeNow, offer: Offer, answer_within_s: int, now: datetime) -> said.OfferToShow:
+def to_show(programme: ProgrammeNow, offer: Offer, patient_name: str, answer_within_s: int, now: datetime) -> said.OfferToShow:
     """The frame for a programme whose offer leaves ``now``; its id is the programme's, so that it can never be another's (SR-12, SEC-22)."""
     planned = next(event for event in programme.events if isinstance(event, Planned))
     program, entry = offer.program, offer.program.entry
@@ -41,7 +41,7 @@ def to_show(programme: ProgrammeNow, offer: Offer, answer_within_s: int, now: da
         total_s=offer.total_s,
         answer_within_s=answer_within_s,
         patient=offer.patient,
-        patient_name="",
+        patient_name=patient_name,
         placer_order_number=offer.placer_order_number,
         requested_by=offer.requested_by,
         library=program.library,

@@ -28,7 +28,7 @@ from interop.service.people import identity_of
 from interop.service.projections import keep_up
 from interop.service.settings import Settings
 from interop.service.settings_load import SecretUnreadable, SettingsUnsound, load_settings
-from interop.service.world import SystemClock, TimeOrderedIds
+from interop.service.world import SystemClock, TimeOrderedIds, WorldClock
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,10 @@ LOOK_S: Final = 5
 Say = Callable[[str], None]
 
 
-def serve(config: Path, *, say: Say, fail: Say) -> int:
+def serve(config: Path, *, say: Say, fail: Say, world_clock: Path | None = None) -> int:
     """Run the server of ``config`` until SIGTERM or SIGINT. ``say`` gets the addresses, ``fail`` why it did not start, a sentence at a time.
+
+    ``world_clock``: the file of a demonstration's clock; only a demo lives by one (SEC-41).
 
     Returns: 0: it was stopped; 1: it cannot run now (a port, the store); 2: a person must change something first (settings, schema, release).
     """
@@ -56,10 +58,14 @@ def serve(config: Path, *, say: Say, fail: Say) -> int:
         for sentence in fault.faults:
             fail(sentence)
         return WRONG_SETTINGS
+    if world_clock is not None and not settings.demo.enabled:
+        fail("[demo] enabled is false: only a demonstration lives by a world clock")
+        return WRONG_SETTINGS
     with set_up(settings.log):
         try:
+            clock = SystemClock() if world_clock is None else WorldClock(world_clock)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(run(settings, say))
+                runner.run(run(settings, say, clock))
         except SchemaMismatch as fault:
             fail(f"{fault}: interop store migrate --config {config}")
             return WRONG_SETTINGS
@@ -75,10 +81,10 @@ def serve(config: Path, *, say: Say, fail: Say) -> int:
     return STOPPED
 
 
-async def run(settings: Settings, say: Say) -> None:
+async def run(settings: Settings, say: Say, clock: Clock | None = None) -> None:
     """The server, until it is told to stop. Raises: what keeps it from starting."""
     stopping = asyncio.Event()
-    clock, ids = SystemClock(), TimeOrderedIds()
+    clock, ids = clock or SystemClock(), TimeOrderedIds()
     with _signals(stopping):
         async with opened(settings, clock) as record:
             for caution in record.cautions:

@@ -24,6 +24,7 @@ from interop.doors.pump_link.limits import LinkLimits
 from interop.ports import Clock, Record
 from interop.service.settings import Destination, Fhir, Mllp, Pumps, Settings
 from interop.wire.fhir.medication_administration import AdministrationRenderer
+from interop.wire.fhir.reader import MedicationRequestReader
 from interop.wire.hl7v2.ack import Us
 from interop.wire.hl7v2.er7 import Message
 from interop.wire.hl7v2.oru import OruRenderer
@@ -133,8 +134,11 @@ def conduct_of(settings: Settings, record: Record, clock: Clock, ids: Ids, book:
         book,
         speaks_for=SpeaksFor.of(settings.mllp),
         ways=ways,
+        resource_reader=MedicationRequestReader(),
         hears_pumps=settings.pumps.enabled,
         simulated_pumps=settings.demo.enabled,
+        documenting=documenting_of(settings, ids, ways),
+        periodic_s=lanes.periodic_s,
         bounds=Bounds(planning=settings.limits.planning_orders),
         lane_limits=LaneLimits(
             lease_s=lanes.lease_s,

@@ -19,7 +19,7 @@ def test_sr_37_d_17_a_change_dosed_by_weight_can_be_sent_and_names_no_new_source
     event = object.__new__(Planned)  # of which the frame takes the id and the attempt
     object.__setattr__(event, "attempt", attempt)
     object.__setattr__(event, "programme_id", "P1")
-    frame = to_show(SimpleNamespace(events=(event,)), offer, 25, NOW)
+    frame = to_show(SimpleNamespace(events=(event,)), offer, "", 25, NOW)
     assert frame.weight_source == source
     assert writer.write(frame)
     if attempt is Attempt.TITRATION:

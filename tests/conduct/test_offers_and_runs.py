@@ -12,6 +12,7 @@ from interop.domain.events.infusion import ContactLost, ContactRegained
 from interop.domain.events.programme import Attempt
 from interop.domain.lifecycle import infusion as infusions
 from interop.domain.lifecycle.programme import State
+from interop.domain.quantity import Quantity
 from tests.conduct.pump import APump, ml, ml_per_h
 from tests.conduct.virtual import run
 from tests.conduct.ward import Hospital, Said, an_order, changed
@@ -70,7 +71,9 @@ def test_sr_08_the_offer_carries_all_that_must_be_seen_before_it_is_confirmed() 
         assert offer.patient.value == "4711001"
         assert (offer.tallman, offer.care_area, offer.library) == ("DOPamine", "ICU", demo_release().library.ref)
         assert values["rate"] == ml_per_h("30")
-        assert {"rate", "dose rate", "vtbi", "weight", "concentration"} <= values.keys()
+        assert {"rate", "dose rate", "vtbi", "weight"} <= values.keys()
+        assert offer.concentration == Quantity.of("1.6", "mg/mL")
+        assert offer.patient_name == "Rivera, Ana"
         assert (offer.untouched_s, offer.idle_s, offer.total_s) == (300, 180, 900)
 
     run(story())

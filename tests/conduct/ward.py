@@ -18,24 +18,29 @@ from typing import Any
 
 from interop.adapters.store.memory import MemoryRecord
 from interop.conduct.alerts import open_alerts
+from interop.conduct.documenting import Documenting
 from interop.conduct.hospital import Bounds, Conduct, Way
 from interop.conduct.lanes import LaneLimits
 from interop.conduct.sending import Became, Delivery
-from interop.conduct.world import Destination, Releases, Situation
+from interop.conduct.world import Destination, Destinations, Purpose, Releases, Situation
 from interop.domain.events.codec import decode
 from interop.domain.events.event import Event
 from interop.domain.finding import Finding
 from interop.domain.order import Order
 from interop.domain.plan import Offer
 from interop.ports import Commit, Committed, JournalHead, LaneMessage, StoreClosed, StoreUnavailable
+from interop.wire.fhir.medication_administration import AdministrationRenderer
 from interop.wire.fhir.reader import MedicationRequestReader
+from interop.wire.hl7v2.ack import Us
 from interop.wire.hl7v2.er7 import Message
+from interop.wire.hl7v2.oru import OruRenderer
 from interop.wire.hl7v2.reader import RgvReader, RgvRenderer
 from tests.conduct.virtual import MORNING, LoopClock
 from tests.wards.messages import a_dopamine_rgv
 from tests.wards.ward import a_channel, demo_release, dtm
 
 LISTENER = "ehr1-rrg"
+CHART = "ehr1-documents"
 SENDER = "pcd03-demo"
 
 
@@ -193,6 +198,7 @@ class Hospital:
     conduct: Conduct = field(init=False)
     life: Mortal = field(init=False)
     acknowledged: list[str] = field(default_factory=list)
+    chart: Ehr = field(default_factory=Ehr)  # the listener for documents
     release: Any = None
     speaks: Callable[[object, Any], bool] = lambda peer, opened: True
 
@@ -217,7 +223,12 @@ class Hospital:
     async def begin(self) -> None:
         """A new life of the server, on the same record."""
         self.life = Mortal(self.record, self.fails)
-        way = Way(Destination(LISTENER), SENDER, self.ehr)
+        ways = [Way(Destination(LISTENER), SENDER, self.ehr)]
+        documents = None
+        if self.pumps == "real":
+            chart = Destination(CHART, worth_s=300)
+            ways.append(Way(chart, SENDER, self.chart, Purpose.DOCUMENTS))
+            documents = Documenting(OruRenderer(Us(("INTEROP",))), AdministrationRenderer(), self.ids, Destinations({SENDER: chart}))
         book = Releases(self.release or demo_release())
         self.conduct = Conduct(
             self.life,  # type: ignore[arg-type]
@@ -227,7 +238,9 @@ class Hospital:
             RgvRenderer(),
             book,
             speaks_for=lambda peer, opened: self.speaks(peer, opened),
-            ways=[way],
+            ways=ways,
+            documenting=documents,
+            periodic_s=60 if documents is not None else 0,
             pumps=self.pumps if self.pumps != "real" else None,
             resource_reader=MedicationRequestReader(),
             hears_pumps=self.pumps == "real",
@@ -282,7 +295,7 @@ class Hospital:
                 return
 
     async def open_messages(self) -> list[LaneMessage]:
-        return [message for lane in range(8) for message in await self.record.open_messages(LISTENER, lane)]
+        return [message for name in (LISTENER, CHART) for lane in range(8) for message in await self.record.open_messages(name, lane)]
 
     async def undone(self) -> int:
         """How many intents are left."""

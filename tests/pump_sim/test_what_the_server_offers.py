@@ -61,7 +61,7 @@ def offered(entry: LibraryEntry, dose: Quantity, weight: str) -> str | None:
     event = object.__new__(Planned)  # of which the frame takes the id and the attempt
     object.__setattr__(event, "attempt", Attempt.START)
     object.__setattr__(event, "programme_id", "P1")
-    return writer.write(to_show(SimpleNamespace(events=(event,)), plan.offer, 25, NOW))
+    return writer.write(to_show(SimpleNamespace(events=(event,)), plan.offer, "", 25, NOW))
 
 
 def fits(entry: LibraryEntry, weight: int) -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 from interop import cli
 
 REPOSITORY = Path(__file__).parents[2]
-STARTS_WITHIN_S = 60
-STOPS_WITHIN_S = 60
+STARTS_WITHIN_S = 300  # on a machine that does much else; nothing is measured by it
+STOPS_WITHIN_S = 300
 
 
 def interop(*arguments: str | Path, check: bool = True, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
@@ -95,8 +95,14 @@ class Running:
         return host, int(port)
 
     def ready(self) -> "Running":
-        for listener in ("mllp", "fhir", "pages", "pumps"):
-            self.address(listener)
+        """Once every listener listens; a server that does not come up is ended. Raises: AssertionError."""
+        try:
+            for listener in ("mllp", "fhir", "pages", "pumps"):
+                self.address(listener)
+        except BaseException:
+            if self.process.poll() is None:
+                self.kill()
+            raise
         return self
 
     def kill(self) -> None:
