@@ -377,6 +377,7 @@ def test_a_newer_connection_replaces_the_older_one_whose_word_is_first_brought_t
             assert ward.conduct.gone_links == [(PUMP, first)]
             assert ward.conduct.links[PUMP] is not first
             assert len(ward.conduct.done) == 1
+            assert ward.conduct.most_in_work == 1
             assert ward.door.figures().links == 1
 
     run(story())
