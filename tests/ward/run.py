@@ -8,15 +8,18 @@ itself is what the record says; at the end, that every acknowledged message was 
 """
 
 import asyncio
+import json
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
 from interop.adapters.store.memory import MemoryRecord
 from interop.conduct import naming
+from interop.conduct.documenting import ADMINISTRATIONS
 from interop.conduct.infusions import infusion_at, run_on
 from interop.conduct.sending import Became
 from interop.domain.events.codec import decode
@@ -64,6 +67,7 @@ class Verdict:
     line_breaks: int = 0
     power_losses: int = 0
     compared: int = 0
+    charted: int = 0
     seconds: float = 0.0
     alerts: Counter[str] = field(default_factory=Counter)
 
@@ -79,6 +83,7 @@ class WardRun:
         self.offered_to: dict[str, str] = {}
         self.runs_of_offer: Counter[str] = Counter()
         self.broken: Broken | None = None  # seen inside the server's own tasks, where nothing of a test may be raised
+        self.chart: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.sent: dict[str, bytes] = {}  # control id → the message
         self.taken: set[str] = set()
         self.original: dict[str, str] = {}  # control id → the one whose bytes it repeats
@@ -329,6 +334,7 @@ class WardRun:
         if self.broken is not None:
             raise self.broken
         record = self.hospital.record
+        await self._read_chart()
         for pump in self.pumps:
             if pump.line is None:
                 raise Broken(f"{pump.id} is not connected though nothing hinders it")
@@ -364,6 +370,39 @@ class WardRun:
                 raise Broken(f"{pump.id} {own}: the pump counted {delivered}, the record {now.today.volume.value}")
             if not now.today.volume_is_exact and now.today.volume.value > delivered:
                 raise Broken(f"{pump.id} {own}: the record counted more than was given")
+            self._compare_chart(pump, own, now.today)
+
+    def _compare_chart(self, pump: SimPump, own: str, today: infusions.Stream) -> None:
+        """What is somebody's is in their chart, with the pump's own volume; what is nobody's is in none (SR-50, SR-51)."""
+        found = self.chart.get(naming.infusion_id(pump.id, own), [])
+        if not today.associations:
+            if found:
+                raise Broken(f"{pump.id} {own} is nobody's, and is in a chart")
+            return
+        parents = [each for each in found if "partOf" not in each]
+        if len(parents) != len(today.associations):
+            raise Broken(f"{pump.id} {own} is in the chart {len(parents)} times, for {len(today.associations)} associations")
+        dose = parents[-1].get("dosage", {}).get("dose", {}).get("value")
+        if len(parents) == 1 and today.volume_is_exact and dose is not None and Fraction(dose) != today.volume.value:
+            raise Broken(f"{pump.id} {own}: the pump counted {today.volume}, the chart says {dose} mL")
+        self.verdict.charted += 1
+
+    async def _read_chart(self) -> None:
+        """Infusion → its MedicationAdministrations, all of which are some pump's."""
+        told = {
+            naming.infusion_id(pump.id, word["infusion_id"])
+            for pump in self.pumps
+            for word in pump.truth
+            if word["frame"] == "event" and word.get("infusion_id")
+        }
+        by_digest = {sha256(infusion.encode()).hexdigest()[:32]: infusion for infusion in told}
+        after = ""
+        while rows := await self.hospital.record.projections(ADMINISTRATIONS, after):
+            after = rows[-1][0]
+            for id, document in rows:
+                if id[:32] not in by_digest:
+                    raise Broken(f"{id} is in the chart, and no pump ever told of it")
+                self.chart[by_digest[id[:32]]].append(json.loads(json.loads(document)["body"], parse_float=str, parse_int=str))
 
     async def _each_planned_once(self) -> None:
         planned: Counter[str] = Counter()
