@@ -122,6 +122,10 @@ class PumpFace:
     faults: Mapping[str, str]
 
     @property
+    def self_tests(self) -> tuple[str, ...]:
+        return keys.SELF_TESTS
+
+    @property
     def worst(self) -> str:
         """The priority that a room hears; empty: none."""
         all_ = {alarm.priority for alarm in (*self.alarms, *(alarm for channel in self.channels for alarm in channel.alarms))}

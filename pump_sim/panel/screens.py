@@ -137,8 +137,8 @@ class Screens:
             self._hands.tell(pump_id, unseen)
             return self._answer(request, unit, is_refused=True)
         told = self._pressed(unit, name, values)
-        is_of_channel = values.get("channel", "") in unit.pump.channels
-        self._hands.tell(pump_id, "" if is_of_channel else told)
+        channel = unit.pump.channels.get(values.get("channel", ""))
+        self._hands.tell(pump_id, "" if channel is not None and channel.note == told else told)
         return self._answer(request, unit, is_refused=bool(told))
 
     def _pressed(self, unit: Unit, name: str, values: dict[str, str]) -> str:
