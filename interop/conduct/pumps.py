@@ -248,7 +248,7 @@ class Pumps:
             case said.OfferShown() | said.OfferRefused() | said.Decision() | said.Event():
                 await self._logged(live, word)
             case said.Withdrawn() | said.NeverSeen() | said.ConfirmedAfterAll():
-                await self.offers.settle(word.offer_id, word, self._said(live, word))
+                await self.offers.settle(word.offer_id, word, self._said(live, word), pump_id)
             case _:
                 log.warning("a second hello on one link is passed over", extra={"pump": pump_id})
 
@@ -268,6 +268,7 @@ class Pumps:
         )
         try:
             await self._record.commit(Commit(projections=(pump.row(),), timers=(timer,), priority=Priority.PUMP))
+            self.changed.set()
         except RecordError as fault:
             log.warning("it is not on file that a pump left", extra={"pump": pump.pump_id, "error_type": type(fault)})
 
@@ -314,9 +315,9 @@ class Pumps:
         now = self._clock.now()
         try:
             if not isinstance(word, said.Event):
-                return await self.offers.heard(word.offer_id, word, pump_said, now)
+                return await self.offers.heard(word.offer_id, word, pump_said, now, live.now.pump_id)
             if word.kind is said.Kind.OFFER_OPENED:
-                return await self.offers.heard(word.offer_id, word, pump_said, now)
+                return await self.offers.heard(word.offer_id, word, pump_said, now, live.now.pump_id)
             known = await self._known(live, word)
             followed = follow(live.now.pump_id, word, pump_said, known, self._ids.new(), now)
             return await self._decision(live, word.channel_id, followed, known)
@@ -369,6 +370,8 @@ class Pumps:
         if not offer_id and infusion is not None and infusion.today is not None:
             offer_id = infusion.today.programme_id
         sent = await sent_at(self._record, offer_id) if offer_id else None
+        if sent is not None and sent.pump_id != pump_id:
+            sent = None  # another pump's offer says nothing of what runs here (SEC-09)
         programme = await programme_at(self._record, offer_id) if sent is not None else None
         run = await run_on(self._record, pump_id, event.channel_id) if event.channel_id else None
         others: tuple[tuple[RunAt, InfusionNow], ...] = ()
@@ -406,6 +409,8 @@ class Pumps:
         if infusion.today is not None:
             return
         sent = await sent_at(self._record, run.offer_id) if run.offer_id else None
+        if sent is not None and sent.pump_id != pump_id:
+            sent = None
         programme = await programme_at(self._record, run.offer_id) if sent is not None else None
         try:
             known = Known(infusion, None, programme, sent)

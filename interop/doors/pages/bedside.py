@@ -64,8 +64,7 @@ class BedsidePage:
         self._mine = MyPatients(record, clock)
         self.live = Live(record, clock, conduct.pumps, self._view)
         self._readies = Readies(clock, conduct.book, reader, self.live.poke)
-        stale_s = conduct.book().newest().rules.report_stale_s
-        self._board = Board(frame, record, clock, self._view, self._mine, self._readies, stale_s)
+        self._board = Board(frame, record, clock, self._view, self._mine, self._readies, conduct.book)
         self._scans = ScanReader(record, self._view, conduct.resources)
 
     def routes(self) -> list[Route]:
@@ -169,7 +168,7 @@ class BedsidePage:
         question = await self._question(scans)
         if question is None and not scans.missing:
             refused = await self._ask(actor, scans)
-            said, scans = (refused, scans) if refused else ("Asked for. It is being checked.", Scans())
+            said, scans = (refused, scans) if refused else ("", Scans())
         self.live.poke()
         return await self._scan_box(request, scans, said, question)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,12 +50,21 @@ class PagesSettings:
     is_demo: bool = False
 
 
+@cache
+def _compiled() -> Environment:
+    """Every template, compiled before the first page is asked for: it would hold the event loop for too long."""
+    templates = Environment(loader=PackageLoader("interop.doors.pages"), autoescape=True, undefined=StrictUndefined, auto_reload=False)
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return templates
+
+
 class Frame:
     """Renders pages. One instance a server."""
 
     def __init__(self, identity: Identity, settings: PagesSettings) -> None:
         self.identity, self.settings = identity, settings
-        self._templates = Environment(loader=PackageLoader("interop.doors.pages"), autoescape=True, undefined=StrictUndefined)
+        self._templates = _compiled()
 
     def page(
         self, request: Request, template: str, status: int = 200, *, view: View = View.DESK, leaves_by_itself: bool = True, **values: Any

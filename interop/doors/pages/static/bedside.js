@@ -95,7 +95,7 @@ async function clearScans() {
   for (const slot of document.querySelectorAll(".slot.has")) {
     slot.className = "slot missing";
     slot.querySelector(".mark").textContent = "○";
-    slot.querySelector(".value").textContent = "not scanned yet";
+    slot.querySelector(".value").replaceChildren();
   }
   byId("step").textContent = "Scan wristband, container and channel, in any order.";
   byId("scan-form").querySelector(".said")?.remove();
