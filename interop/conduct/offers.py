@@ -146,11 +146,11 @@ class Offers:
 
     # ── what is heard of it ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def settle(self, programme_id: str, fact: Fact, pump: PumpSaid | None, more: Decision | None = None) -> None:
-        """Record a fact about an offer, with ``more`` in the same commit. Raises: RecordError."""
+    async def settle(self, programme_id: str, fact: Fact, pump: PumpSaid | None, by_pump: str = "") -> None:
+        """Record a fact about an offer; ``by_pump``: the pump whose word it is. Raises: RecordError."""
         for _ in range(MOST_TRIES):
             now = self._clock.now()
-            decision = (await self.heard(programme_id, fact, pump, now)).and_(more or Decision())
+            decision = await self.heard(programme_id, fact, pump, now, by_pump)
             try:
                 await self._record.commit(decision.commit(now))
             except (StreamMoved, Gone):
@@ -159,12 +159,18 @@ class Offers:
             return
         raise StreamMoved(naming.programme_stream(programme_id), 0, 0)
 
-    async def heard(self, programme_id: str, fact: Fact, pump: PumpSaid | None, now: datetime) -> Decision:
-        """What a fact about an offer comes to, to be committed by the caller; after StreamMoved or Gone, ask again. Raises: StoreUnavailable."""
+    async def heard(self, programme_id: str, fact: Fact, pump: PumpSaid | None, now: datetime, by_pump: str = "") -> Decision:
+        """What a fact about an offer comes to, to be committed by the caller; after StreamMoved or Gone, ask again. Raises: StoreUnavailable.
+
+        A pump speaks of what was offered to itself, and its word about another's offer counts for nothing but an alert (SEC-09, SEC-16).
+        """
         sent = await sent_at(self._record, programme_id)
         programme = await programme_at(self._record, programme_id)
         if sent is None or programme.today is None:
             return self._puzzled(programme_id, "A pump speaks of an offer that is not on file here. Look at the pump.", now)
+        if by_pump and sent.pump_id != by_pump:
+            words = f"{by_pump} speaks of an offer that was made to {sent.pump_id}. Look at both pumps."
+            return raised(Alert(self._ids.new(), now, words, Owner.BIOMED, by_pump, "", sent.order_id, programme_id))
         try:
             return await self._settled(programme, sent, fact, pump, now)
         except NoRow:

@@ -461,3 +461,23 @@ def test_the_attempt_is_told_to_the_pump() -> None:
         assert isinstance(hospital.ehr.answers[-1], Said)
 
     run(story())
+
+
+def test_sec_09_sec_16_a_pump_that_speaks_of_another_pumps_offer_changes_nothing_but_is_told_of() -> None:
+    async def story() -> None:
+        hospital, pump = await a_hospital()
+        offer_id = await offered(hospital, pump)
+        other = APump(hospital, "LVP-0002")
+        await other.connect()
+        await other.note(said.Decision, offer_id=offer_id, channel_id="A", decision=said.Answer.CONFIRMED, by="NURSE7")
+        await other.tell(said.NeverSeen(offer_id, "A", other.clock))
+        run_ = said.Run("R1", offer_id, "ORD-1", drug="dopamine", rate=ml_per_h("30"), set_rate=ml_per_h("30"), delivered=ml("0"))
+        await other.runs_now("A", run_)
+        assert await state_of(hospital, offer_id) is State.OFFERED
+        today = (await infusion_at(hospital.record, "LVP-0002/R1")).today
+        assert today is not None
+        assert today.association is None
+        assert sum("LVP-0002 speaks of an offer" in words for words in await hospital.alerts()) == 2
+        assert any("offer is not on file" in words for words in await hospital.alerts())
+
+    run(story())
