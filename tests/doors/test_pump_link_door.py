@@ -9,9 +9,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from interop.conduct.world import NotConnected, OutcomeUnknown
 from interop.domain import pump as said
+from interop.doors.pump_link import door as door_module
 from interop.doors.pump_link.door import Incident, InsecureDoor, LinkLimits, PumpLinkDoor
 from interop.doors.pump_link.enrolled import Refusal
 from interop.ports import StoreUnavailable
+from interop.service.log_fields import WITHHELD, entry_of
 from interop.wire.link.values import MAX_BYTES
 from interop.wire.link.writer import Unwritable
 from tests.clients.door import ByHand
@@ -356,6 +358,51 @@ def test_pings_are_answered_and_are_no_sign_of_life(run: Run):
     run(story())
 
 
+def test_sr_45_sec_10_the_door_looks_by_itself(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(door_module, "LOOK_S", 0.01)
+    monkeypatch.setattr(door_module, "ENROLLED_S", 0.01)
+
+    async def story() -> None:
+        clock = ByHand()
+        async with a_link(clock=clock) as ward:
+            pump = await ward.connected()
+            ward.roll.enrol("PUMP-0008")
+            other = await ward.connected("PUMP-0008")
+            ward.roll.enrol("PUMP-0008", is_revoked=True)
+            assert await other.closed() == (4001, "revoked")
+            clock.pass_s(31)
+            assert await pump.closed() == (4002, "nothing heard")
+
+    run(story())
+
+
+def test_sec_10_a_revocation_is_looked_up_often_enough():
+    assert door_module.ENROLLED_S + door_module.LOOK_S < 60
+
+
+@pytest.mark.parametrize(
+    ("incident", "peer", "detail", "reason"),
+    [
+        (
+            Incident.FRAME_REFUSED,
+            "CN:PUMP-0007 at 10.2.0.7",
+            "channels[0].run.rate: not of its form",
+            "channels-0-.run.rate-not-of-its-form",
+        ),
+        (Incident.HELLO_REFUSED, "demo:loopback", "revoked", "revoked"),
+        (Incident.TURNED_AWAY, door_module.EVERYBODY, "EMFILE", "EMFILE"),
+        (Incident.HANDSHAKE_FAILED, "::1", "x" * 300, "x" * 64),
+    ],
+)
+def test_sec_30_what_the_door_tells_has_its_place_in_the_log(
+    caplog: pytest.LogCaptureFixture, incident: Incident, peer: str, detail: str, reason: str
+):
+    door_module.log_incident(incident, peer, detail)
+    entry = entry_of(caplog.records[-1])
+    assert WITHHELD not in entry.fields.values()
+    assert (entry.fields["incident"], entry.fields["reason"], entry.refused) == (incident.name.lower(), reason, ())
+
+
 # ── one pump, one link ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -392,7 +439,9 @@ def test_of_many_connections_at_once_one_is_the_pumps_and_each_that_was_is_gone(
             await until(lambda: sum(end.done() for end in ends) == 7)
             assert [end.result() for end in ends if end.done()] == [(4000, "replaced")] * 7
             assert ward.door.figures().links == 1
-            assert len(ward.conduct.hellos) == len(ward.conduct.gone_links) + 1  # those that were replaced before they had their turn said none
+            assert (
+                len(ward.conduct.hellos) == len(ward.conduct.gone_links) + 1
+            )  # those that were replaced before they had their turn said none
 
     run(story())
 
