@@ -276,8 +276,10 @@ def _pump_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         description="Enrols pumps, each with one certificate: made in certificates/pumps beside the interop.toml, or named by --certificate. "
         "Exit 0: done; 1: it failed; 2: wrong use; 3: refused.",
     )
-    enroll.add_argument("ids", nargs="+", metavar="PUMP_ID", help="a pump's id: the common name of its certificate")
-    enroll.add_argument("--model", required=True, metavar="MODEL", help="the pump model, as the site's pump_models name it")
+    enroll.add_argument("ids", nargs="+", metavar="PUMP_ID[=MODEL]", help="a pump's id: the common name of its certificate")
+    enroll.add_argument(
+        "--model", default="", metavar="MODEL", help="the model of pumps that do not name their own, as the site's pump_models name it"
+    )
     enroll.add_argument("--certificate", default="", metavar="FILE", help="the pump's certificate, signed elsewhere, PEM (for one pump)")
     _config_option(enroll)
     enroll.set_defaults(run=_pumps_enroll)
@@ -584,8 +586,15 @@ def _clients_list(arguments: argparse.Namespace) -> int:
 def _pumps_enroll(arguments: argparse.Namespace) -> int:
     from interop.service.commands import pumps_enroll
 
+    models: dict[str, str] = {}
+    for given in arguments.ids:
+        pump, _, model = given.partition("=")
+        if pump in models or not (model or arguments.model):
+            sys.stderr.write(f"interop: {pump} {'is named twice' if pump in models else 'has no model: --model, or PUMP_ID=MODEL'}\n")
+            return WRONG_USE
+        models[pump] = model or arguments.model
     certificate = _path(arguments.certificate)
-    return pumps_enroll(Path(arguments.config), arguments.ids, arguments.model, certificate, out=sys.stdout, err=sys.stderr)
+    return pumps_enroll(Path(arguments.config), models, certificate, out=sys.stdout, err=sys.stderr)
 
 
 def _pumps_revoke(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ Each opens the record of an interop.toml, does its work and says what came of it
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -136,16 +136,16 @@ def users_list(config: Path, *, out: TextIO, err: TextIO) -> int:
     return with_record(config, lambda record, settings, clock: people.users_list(record, out=out), err=err)
 
 
-def pumps_enroll(config: Path, ids: Sequence[str], model: str, certificate: Path | None, *, out: TextIO, err: TextIO) -> int:
-    """``interop pumps enroll``: the model must be one of the release in force."""
+def pumps_enroll(config: Path, models: Mapping[str, str], certificate: Path | None, *, out: TextIO, err: TextIO) -> int:
+    """``interop pumps enroll``: ``models`` by the pumps' ids; each must be one of the release in force."""
 
     async def work(record: Record, settings: Settings, clock: SystemClock) -> int:
         book = await releases.load_releases(record)
         known = sorted(book.newest().pump_models)
-        if model not in known:
-            _say(f"interop: {model} is no pump model of the release in force: {', '.join(known) or 'it has none'}", err)
+        if unknown := [model for model in models.values() if model not in known]:
+            _say(f"interop: {unknown[0]} is no pump model of the release in force: {', '.join(known) or 'it has none'}", err)
             return WRONG_USE
-        new = pumps.NewPumps(ids, model, config.absolute().parent / CERTIFICATES, certificate)
+        new = pumps.NewPumps(models, config.absolute().parent / CERTIFICATES, certificate)
         return await pumps.enroll(record, clock, settings.pumps, new, out=out)
 
     return with_record(config, work, err=err)

@@ -3,7 +3,7 @@
 Each command takes an open record and writes what it did to ``out``. They return 0: done, 2: wrong use, 3: refused, with the reason as a line of ``out``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
@@ -42,17 +42,19 @@ class Roll:
 
 @dataclass(frozen=True, slots=True)
 class NewPumps:
-    """The options of ``pumps enroll``. ``folder``: the certificates beside the interop.toml; ``certificate``: the one pump's, signed elsewhere."""
+    """The options of ``pumps enroll``. ``models``: of each pump by its id, in their order; ``folder``: the certificates beside the interop.toml.
 
-    ids: Sequence[str]
-    model: str
+    ``certificate``: the one pump's, signed elsewhere.
+    """
+
+    models: Mapping[str, str]
     folder: Path
     certificate: Path | None = None
 
 
 async def enroll(record: Record, clock: Clock, settings: Pumps, new: NewPumps, *, out: TextIO) -> int:
-    """``interop pumps enroll PUMP_ID… --model MODEL``: of several, each for itself. Raises: CannotIssue, OSError."""
-    if new.certificate is not None and len(new.ids) != 1:
+    """``interop pumps enroll PUMP_ID[=MODEL]…``: of several, each for itself. Raises: CannotIssue, OSError."""
+    if new.certificate is not None and len(new.models) != 1:
         print("not done: one certificate is for one pump", file=out)
         return WRONG_USE
     is_ours = settings.client_ca_file is None or _same(settings.client_ca_file, pump_authority_in(new.folder).certificate)
@@ -60,7 +62,7 @@ async def enroll(record: Record, clock: Clock, settings: Pumps, new: NewPumps, *
         print(f"not done: the pumps' certificates are signed elsewhere ({settings.client_ca_file}): name each by --certificate", file=out)
         return WRONG_USE
     pumps, worst = adapter.Pumps(record, clock), DONE
-    for pump in new.ids:
+    for pump in new.models:
         try:
             print(await _enroll(pumps, clock, pump, new, out), file=out)
         except SenderError as refused:
@@ -85,7 +87,7 @@ async def _enroll(pumps: adapter.Pumps, clock: Clock, pump: str, new: NewPumps, 
     fingerprint = pump_fingerprint(certificate, pump)
     if there is not None and there.fingerprint == fingerprint:
         raise adapter.BadPump(f"{pump} was revoked with this certificate: move {certificate} and its key away, and it gets another")
-    enrolled = await pumps.enroll(console_actor(Role.BIOMED), pump, new.model, fingerprint)
+    enrolled = await pumps.enroll(console_actor(Role.BIOMED), pump, new.models[pump], fingerprint)
     return f"enrolled {_line_of(enrolled)}"
 
 

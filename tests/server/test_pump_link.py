@@ -49,8 +49,10 @@ async def closed(socket: ClientConnection, within_s: float = 30) -> tuple[int, s
 
 
 def test_sec_02_sec_10_an_enrolled_pump_is_heard_and_another_is_turned_away(config: Path):
-    said = command("pumps", "enroll", "PUMP-7", "PUMP-8", "--model", "demo-lvp", "--config", config).stdout
+    said = command("pumps", "enroll", "PUMP-7=demo-lvp", "PUMP-8", "--model", "demo-syringe", "--config", config).stdout
     assert re.findall(r"^enrolled (\S+)", said, re.MULTILINE) == ["PUMP-7", "PUMP-8"]
+    listed = command("pumps", "list", "--config", config).stdout
+    assert re.findall(r"^(\S+)  may connect  model (\S+)", listed, re.MULTILINE) == [("PUMP-7", "demo-lvp"), ("PUMP-8", "demo-syringe")]
 
     async def story(server: machine.Running) -> None:
         async with link(server, config, "PUMP-7") as pump:
@@ -74,6 +76,17 @@ def test_sec_02_sec_10_an_enrolled_pump_is_heard_and_another_is_turned_away(conf
     with serving(config) as server:
         asyncio.run(story(server))
     assert "PUMP-7" in command("pumps", "list", "--config", config).stdout
+
+
+def test_a_pump_without_a_model_and_one_that_is_named_twice_are_wrong_use(capsys: pytest.CaptureFixture[str]):
+    from interop.cli import main
+
+    assert main(["pumps", "enroll", "PUMP-7=demo-lvp", "PUMP-8", "--config", "nowhere.toml"]) == 2
+    assert main(["pumps", "enroll", "PUMP-7=demo-lvp", "PUMP-7=demo-syringe", "--config", "nowhere.toml"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "interop: PUMP-8 has no model: --model, or PUMP_ID=MODEL",
+        "interop: PUMP-7 is named twice",
+    ]
 
 
 def test_a_model_that_the_site_does_not_have_is_wrong_use(config: Path):

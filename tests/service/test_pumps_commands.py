@@ -55,7 +55,7 @@ def with_record(story: Callable[[Record], Awaitable[None]]) -> None:
 async def enrolled(record: Record, folder: Path, *ids: str, model: str = "demo-lvp", named: Path | None = None) -> tuple[int, list[str]]:
     out = io.StringIO()
     settings = Pumps(client_ca_file=folder / "pump-ca.pem")
-    code = await pumps.enroll(record, CLOCK, settings, NewPumps(ids, model, folder, named), out=out)
+    code = await pumps.enroll(record, CLOCK, settings, NewPumps(dict.fromkeys(ids, model), folder, named), out=out)
     return code, out.getvalue().splitlines()
 
 
@@ -186,12 +186,12 @@ def test_a_certificate_that_was_signed_elsewhere_is_named(folder: Path, tmp_path
         pair, _ = issue_pump(folder, "PUMP-7", NOW)
         elsewhere = Pumps(client_ca_file=folder / "ca.pem")
         out = io.StringIO()
-        assert await pumps.enroll(record, CLOCK, elsewhere, NewPumps(["PUMP-7"], "demo-lvp", folder), out=out) == WRONG_USE
+        assert await pumps.enroll(record, CLOCK, elsewhere, NewPumps({"PUMP-7": "demo-lvp"}, folder), out=out) == WRONG_USE
         assert "are signed elsewhere" in out.getvalue()
         assert (await enrolled(record, folder, "PUMP-7", "PUMP-8", named=pair.certificate))[0] == WRONG_USE
         with pytest.raises(CannotIssue):
             await enrolled(record, folder, "PUMP-8", named=pair.certificate)
-        new = NewPumps(["PUMP-7"], "demo-lvp", folder, pair.certificate)
+        new = NewPumps({"PUMP-7": "demo-lvp"}, folder, pair.certificate)
         assert await pumps.enroll(record, CLOCK, elsewhere, new, out=out) == DONE
         found = await Roll(record, CLOCK).find("PUMP-7")
         assert found is not None
