@@ -21,7 +21,8 @@ class Now:
     """One moment as the pump sees it.
 
     ``wall`` tells the date and may be wrong; ``mono_us`` counts microseconds since the pump was switched on, never jumps, and ends offers (D-09).
-    ``link_us`` counts real microseconds and paces heartbeats and status, because socket time-outs stay in real time when the world runs faster.
+    ``link_us`` paces heartbeats and status. It counts real microseconds where the server lives in real time, however fast the pump's world runs, and the
+    world's where the server shares the world's clock: to it a report is as old as the world says (SR-45).
     """
 
     wall: datetime
@@ -58,6 +59,9 @@ class Clock(Protocol):
     def real_seconds(self, world_us: int) -> float:
         """How long to wait in reality for so much of the world's time to pass, or to ask again; for a timer of the event loop only."""
 
+    def link_seconds(self, link_us: int) -> float:
+        """The same for the link's time."""
+
 
 class WorldClock:
     """The clock of a simulated world. All who are given the same epoch and factor agree on it (design: Time in the demo)."""
@@ -76,6 +80,9 @@ class WorldClock:
 
     def real_seconds(self, world_us: int) -> float:
         return float(world_us / self.factor / MICROSECONDS)
+
+    def link_seconds(self, link_us: int) -> float:
+        return link_us / MICROSECONDS
 
 
 LOOK_S: Final = 0.25
@@ -104,7 +111,10 @@ class Stretch:
 
 
 class FileClock:
-    """The world's clock of a demonstration: a growing file of lines ``WALL WORLD FACTOR`` that each of its processes reads. Time never goes back."""
+    """The world's clock of a demonstration: a growing file of lines ``WALL WORLD FACTOR`` that each of its processes reads, the server too.
+
+    Time never goes back.
+    """
 
     def __init__(self, path: Path, skew: timedelta = timedelta(0), wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """``skew`` makes the pump's wall clock wrong by so much; its monotonic one runs with the world.
@@ -124,10 +134,13 @@ class FileClock:
         self._look()
         self._world = max(self._world, self._world_at(self._wall()))
         mono_us = (self._world - self._began) // timedelta(microseconds=1)
-        return Now(self._world + self._skew, mono_us, real_us())
+        return Now(self._world + self._skew, mono_us, mono_us)
 
     def real_seconds(self, world_us: int) -> float:
         return min(float(world_us / self.factor / MICROSECONDS), LOOK_S)
+
+    def link_seconds(self, link_us: int) -> float:
+        return self.real_seconds(link_us)
 
     def _look(self) -> None:
         """A file that has become unreadable stops no pump: the world goes on as it was last told."""

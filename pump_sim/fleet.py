@@ -250,7 +250,7 @@ class Unit:
         if due is not None:
             waits.append(self.clock.real_seconds(due))
         if word is not None:
-            waits.append(word / 1_000_000)
+            waits.append(self.clock.link_seconds(word))
         self._timer = asyncio.get_running_loop().call_later(min(waits) + 0.0005, self.handle, Tick())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
