@@ -100,7 +100,8 @@
     const opened = form.closest("details.asking");
     draw(await answer.text());
     if (isDone && opened && !opened.classList.contains("hands") && !opened.classList.contains("whole")) opened.open = false;
-    const next = isDone && form.classList.contains("value") && document.querySelector(`#${CSS.escape(form.parentElement.id)} .missing input.number`);
+    const entering = isDone && form.closest(".entering");
+    const next = entering && document.getElementById(entering.id)?.querySelector(".missing input.number");
     if (next) next.focus();
     else if (isDone) ready();
   });

@@ -43,6 +43,8 @@ class MovedClock:
     def real_seconds(self, world_us: int) -> float:
         return world_us / MICROSECONDS
 
+    link_seconds = real_seconds
+
 
 class PanelWard:
     """``PUMP-1`` has two channels, ``PUMP-2`` is a syringe pump."""
