@@ -99,13 +99,14 @@ class ChannelFace:
     slips: frozenset[str]
     fields: tuple[Field, ...]
     duration: str  # the time of the program, as a clock tells it
+    ordered_duration: str
     permille: int | None
     alarms: tuple[AlarmView, ...]
 
     @property
     def sounds(self) -> bool:
         """What only informs makes no sound."""
-        return any(alarm.priority != "info" for alarm in self.view.alarms)
+        return any(alarm.priority != "info" for alarm in self.alarms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,10 @@ class PumpFace:
     notices: tuple[str, ...]
     may_leave_patient: str  # why not
     faults: Mapping[str, str]
+
+    @property
+    def sounds(self) -> bool:
+        return any(alarm.priority != "info" for alarm in self.alarms)
 
     @property
     def self_tests(self) -> tuple[str, ...]:
@@ -175,6 +180,7 @@ def _channel(unit: Unit, view: ChannelView, badge: str, common: frozenset[str]) 
         slips=_slips(channel, programme),
         fields=tuple(_fields(unit, channel)),
         duration=_clocked(programme.settings.get("duration")) if programme is not None else "",
+        ordered_duration=_clocked(programme.offered.get("duration")) if programme is not None else "",
         permille=_permille(unit, channel),
         alarms=tuple(alarm for alarm in view.alarms if alarm.alarm_id not in common),
     )

@@ -26,6 +26,10 @@ CUT_OFF = """() => [...document.querySelectorAll('body *')].filter((e) => {
   const hides = style.overflowX !== 'visible' || style.textOverflow === 'ellipsis';
   return box.right > innerWidth + 1 || box.left < -1 || (hides && style.overflowX !== 'auto' && e.scrollWidth > e.clientWidth + 1);
 }).map((e) => e.outerHTML.slice(0, 120))"""
+BROKEN = """() => [...document.querySelectorAll('#screen .number, #screen .unit, #screen .old, .mids dd')].filter((e) => e.checkVisibility() && (
+  e.getClientRects().length !== 1 || e.getBoundingClientRect().right > e.closest('.v, .big, .mids, .typed, .choice').getBoundingClientRect().right + 1))
+  .map((e) => e.outerHTML)"""
+"""A number over two lines, or over its neighbour."""
 SMALL = """() => [...document.querySelectorAll('button, summary, input:not([type=hidden]):not([type=radio]):not([type=checkbox]), select, .choice, .chips a, .back')]
   .filter((e) => e.checkVisibility()).map((e) => [e.getBoundingClientRect(), e.outerHTML.slice(0, 100)])
   .filter(([box]) => box.height < 44 || box.width < 44).map(([box, html]) => `${box.width} x ${box.height}: ${html}`)"""
@@ -222,6 +226,7 @@ def looked_at(page: Any, name: str, violations_of: Callable[[Any], list[str]], s
         if folder:
             page.screenshot(path=f"{folder}/{name}-{screen}.png", full_page=True)
         assert page.evaluate(CUT_OFF) == [], (name, screen)
+        assert page.evaluate(BROKEN) == [], (name, screen)
         assert page.evaluate(SMALL) == [], (name, screen)
     assert violations_of(page) == [], name
 
