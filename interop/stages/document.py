@@ -94,7 +94,7 @@ def periodic(steps: Sequence[Step], reported: Reported, about: About) -> Documen
         delivery=_standing(stream),
         reason=None if delivers else NotDelivering.NOT_SPECIFIED,
         flow=run.rate if delivers else STANDSTILL,
-        rate=run.set_rate if run.set_rate is not None else stream.running_rate,
+        rate=run.rate if kind is segments.Kind.KVO else run.set_rate if run.set_rate is not None else stream.running_rate,
         dose_rate=run.dose_rate if kind is segments.Kind.RATE else None,
         vtbi=run.vtbi,
         vtbi_left=run.vtbi_left,

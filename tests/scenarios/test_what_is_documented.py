@@ -365,6 +365,14 @@ def test_a_channel_that_delivers_is_told_periodically_with_what_is_left_and_what
     assert status.happened_at == EIGHT.replace(minute=45)
 
 
+def test_sr_87_what_keeps_the_vein_open_is_told_periodically_at_the_kvo_rate_and_not_at_the_ordered_one():
+    assert REPORT.run is not None
+    report = replace(REPORT, state=ChannelState.KVO, run=replace(REPORT.run, rate=rate("1"), vtbi_left=ml("0"), delivered=ml("250.1")))
+    status = reported_of([*BEGUN, volume_done(30, "250"), kvo(30, "250")], report=report)
+    assert status is not None
+    assert (status.delivery, status.flow, status.rate, status.dose_rate) == (Delivery.KVO, rate("1"), rate("1"), None)
+
+
 def test_sr_51_a_periodic_total_below_the_last_one_is_not_told_as_a_number():
     status = reported_of([*BEGUN, changed(30, "9", "20")])
     assert status is not None
