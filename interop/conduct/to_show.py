@@ -51,7 +51,7 @@ def to_show(programme: ProgrammeNow, offer: Offer, patient_name: str, answer_wit
         therapy=entry.therapy,
         care_area=entry.care_area,
         concentration=program.concentration,
-        container_amount=entry.amount,
+        container_amount=entry.amount if program.changes is None else None,  # what hangs there stays
         container_volume=program.container_volume,
         settings=tuple(each for each in settings_of(program) if each.name not in APART),
         second_check=program.second_check,

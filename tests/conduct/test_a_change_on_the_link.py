@@ -22,6 +22,7 @@ def test_sr_37_d_17_a_change_dosed_by_weight_can_be_sent_and_names_no_new_source
     frame = to_show(SimpleNamespace(events=(event,)), offer, "", 25, NOW)
     assert frame.weight_source == source
     assert writer.write(frame)
+    assert (frame.container_amount is None) == (frame.container_volume is None) == (attempt is Attempt.TITRATION)
     if attempt is Attempt.TITRATION:
         assert frame.changes.infusion_id == "INF-1"
         assert {setting.name: str(setting.set) for setting in frame.changes.settings} == {"rate": "30 mL/h", "dose rate": "10 ug/kg/min"}
