@@ -507,7 +507,8 @@ class Pumps:
                 return  # the next status brings a newer one
 
     def _said(self, live: _Live, word: said.LogWord | said.WithdrawalAnswer) -> PumpSaid:
-        correction = -live.now.clock_skew
+        skew, small = live.now.clock_skew, timedelta(seconds=self._book().newest().rules.skew_reported_s)
+        correction = -skew if abs(skew) > small else timedelta(0)  # within it, it may be the way a word took, and moves nothing (SR-11)
         if isinstance(word, said.LogWord):
             return PumpSaid(word.at, correction, word.log_id, word.number)
         return PumpSaid(word.at, correction)

@@ -1,6 +1,7 @@
 """From CA to the pump's screen and on: each story is one offer's life, told with a pump that does as the story says."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -97,6 +98,24 @@ def test_d_11_confirmed_and_started_the_run_is_the_patients_and_the_orders() -> 
         assert today.association is not None
         assert (today.association.patient.value, today.association.by) == ("4711001", "NURSE7")
         assert await hospital.alerts() == []
+
+    run(story())
+
+
+@pytest.mark.parametrize(("skew_s", "moved_s"), [(29, 0), (-29, 0), (31, -31), (-31, 31)])
+def test_sr_11_d_24_a_pumps_time_is_corrected_beyond_thirty_seconds_and_else_kept(skew_s: int, moved_s: int) -> None:
+    async def story() -> None:
+        hospital, pump = await a_hospital()
+        pump.skew = timedelta(seconds=skew_s)
+        await pump.tell(said.Status(pump.clock, tuple(pump.states.values()), said.Power.MAINS))
+        offer_id = await offered(hospital, pump)
+        await pump.opens(offer_id)
+        await pump.confirms(offer_id)
+        own = await pump.starts(offer_id)
+        started = (await infusion_at(hospital.record, f"LVP-0001/{own}")).events[0]
+        assert started.pump is not None
+        assert started.pump.correction == timedelta(seconds=moved_s)
+        assert started.happened_at == started.pump.said_at + timedelta(seconds=moved_s)
 
     run(story())
 
