@@ -89,6 +89,22 @@ async def test_d_04_a_resend_in_the_same_group_is_a_resend(record: Any) -> None:
     assert [type(answer) for answer in told] == [Committed, MessageSeen]
 
 
+async def test_d_04_a_resend_beside_new_messages_is_a_resend_and_they_are_taken(record: Any) -> None:
+    await record.commit(accepts(1))
+    first, *others = await asyncio.gather(*(record.commit(accepts(n)) for n in (1, 2, 3)), return_exceptions=True)
+    assert isinstance(first, MessageSeen)
+    assert all(isinstance(other, Committed) for other in others)
+    assert len(await record.journal()) == 3
+
+
+async def test_d_04_a_resend_is_told_as_one_also_where_its_stream_has_moved(record: Any) -> None:
+    asks = happens("order/1", 0, "OrderReceived", journal=(a_message(),))
+    await record.commit(asks)
+    with pytest.raises(MessageSeen):
+        await record.commit(asks)
+    assert await record.version("order/1") == 1
+
+
 async def test_a_message_is_kept_byte_for_byte(record: Any) -> None:
     content = b"\x0bMSH|^~\\&|\xff\x00\r\x1c\r" * 300
     out = JournalEntry("out-1", Direction.OUT, "EHR", "RRG^O16", "R1", EARLY, content, answers="entry-EHR-00001")

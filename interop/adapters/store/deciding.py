@@ -143,11 +143,11 @@ def _apply(commit: Commit, facts: Facts, node: str) -> Committed:
     for release in commit.key_releases:
         facts.effects.drop(release.key)
     for key in commit.keys:
-        facts.effects.put(rows.EffectKeyRow(key.key, key.content_hash, key.reference, key.at))
+        facts.effects.add(rows.EffectKeyRow(key.key, key.content_hash, key.reference, key.at))
     seqs = _apply_messages(commit, facts)
     _apply_lanes(commit, facts)
     for intent in commit.intents:
-        facts.intents.put(rows.IntentRow(intent.intent_id, intent.kind, intent.subject, intent.body, intent.held_until))
+        facts.intents.add(rows.IntentRow(intent.intent_id, intent.kind, intent.subject, intent.body, intent.held_until))
     for step in commit.intent_steps:
         held = facts.intents.get(step.intent_id)
         if isinstance(step, IntentDone):
@@ -262,7 +262,7 @@ def _apply_audit(commit: Commit, facts: Facts, node: str) -> None:
 def _apply_releases(commit: Commit, facts: Facts) -> None:
     for release in commit.releases:
         if facts.releases.get(release.library_hash, release.mapping_hash) is None:
-            facts.releases.put(rows.ReleaseRow(release.library_hash, release.mapping_hash, release.at, release.content))
+            facts.releases.add(rows.ReleaseRow(release.library_hash, release.mapping_hash, release.at, release.content))
     for active in commit.activations:
         facts.activation = seq = facts.activation + 1
         facts.add(rows.ACTIVATIONS, rows.ActivationRow(seq, active.library_hash, active.mapping_hash, active.at, active.by))

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from interop.adapters.store import rows
 from interop.adapters.store.rows import Counters, Table
 from interop.adapters.store.steps import Change, Delete, Insert, Look, Lookup, Script, Upsert
-from interop.ports import Claim, Commit
+from interop.ports import Claim, Commit, TimerEnd
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,11 +18,14 @@ Key = tuple[Hashable, ...]
 class Held(Generic[R]):
     """The rows of one table by key: as read, and as the group leaves them. A row's key is its primary key."""
 
+    __slots__ = ("_added", "_dropped", "_put", "_rows", "_table")
+
     def __init__(self, table: Table) -> None:
         self._table = table
         self._rows: dict[Key, R] = {}
         self._dropped: dict[Key, None] = {}
         self._put: dict[Key, None] = {}
+        self._added: dict[Key, None] = {}  # of those put, the ones that had no row before: the database's own key is a second guard
 
     def load(self, found: Iterable[R]) -> None:
         """The rows as read."""
@@ -39,21 +42,30 @@ class Held(Generic[R]):
         """The group leaves this row under its key."""
         key = self._key(row)
         self._rows[key] = row
-        self._put[key] = None
+        if key not in self._added:
+            self._put[key] = None
+
+    def add(self, row: R) -> None:
+        """The group leaves this row under its key, which has none in the database."""
+        key = self._key(row)
+        self._rows[key] = row
+        self._added[key] = None
 
     def drop(self, *key: Hashable) -> None:
         """The group leaves no row under ``key``."""
         self._rows.pop(key, None)
         self._put.pop(key, None)
+        self._added.pop(key, None)
         self._dropped[key] = None
 
-    def changes(self, *, new: bool = False) -> Iterator[Change]:
-        """The steps that carry it out; ``new``: what was put had no row before, so that the database's own key is a second guard."""
+    def changes(self) -> Iterator[Change]:
+        """The steps that carry it out."""
         if self._dropped:
             yield Delete(self._table, list(self._dropped))
         if self._put:
-            left = [self._rows[key] for key in self._put]
-            yield Insert(self._table, left) if new else Upsert(self._table, left)
+            yield Upsert(self._table, [self._rows[key] for key in self._put])
+        if self._added:
+            yield Insert(self._table, [self._rows[key] for key in self._added])
 
 
 class Facts:
@@ -112,15 +124,15 @@ class Facts:
         """All that carries the group out."""
         for table, added in self._added.items():
             yield Insert(table, added)
-        for table, held in self.held().items():
-            yield from held.changes(new=table in (rows.EFFECT_KEYS, rows.RELEASES))
+        for held in self.held().values():
+            yield from held.changes()
         counters = Counters(self._counters.id, self.position, self.chain, self.entry, self.outgoing, self.activation)
         if counters != self._counters:
             yield Upsert(rows.COUNTERS, [counters])
 
 
-def _named(commits: Sequence[Commit], node: str) -> Iterator[tuple[Table, Key]]:
-    """Every row that the commits name by its primary key."""
+def _named(commits: Sequence[Commit], node: str, *, trusting: bool) -> Iterator[tuple[Table, Key]]:
+    """Every row that the commits name by its primary key and lean on; ``trusting``: but for those that must not be there yet."""
     for commit in commits:
         for expect in commit.expects:
             yield rows.STREAMS, (expect.stream,)
@@ -128,10 +140,14 @@ def _named(commits: Sequence[Commit], node: str) -> Iterator[tuple[Table, Key]]:
             yield rows.EFFECT_KEYS, (key.key,)
         for freed in commit.key_releases:
             yield rows.EFFECT_KEYS, (freed.key,)
-        for intent in (*commit.intents, *commit.intent_steps):
-            yield rows.INTENTS, (intent.intent_id,)
+        if not trusting:
+            for intent in commit.intents:
+                yield rows.INTENTS, (intent.intent_id,)
+        for intent_step in commit.intent_steps:
+            yield rows.INTENTS, (intent_step.intent_id,)
         for timer in commit.timers:
-            yield rows.TIMERS, (timer.kind, timer.subject)
+            if isinstance(timer, TimerEnd) and timer.due_at is not None:
+                yield rows.TIMERS, (timer.kind, timer.subject)
         for message in commit.messages:
             yield rows.LANES, (message.destination, message.lane)
         for step in commit.message_steps:
@@ -151,13 +167,16 @@ def _named(commits: Sequence[Commit], node: str) -> Iterator[tuple[Table, Key]]:
             yield rows.AUDIT_HEADS, (node,)
 
 
-def read_facts(commits: Sequence[Commit], node: str) -> Script[Facts]:
-    """Look up all that the commits name, in one step."""
+def read_facts(commits: Sequence[Commit], node: str, *, trusting: bool) -> Script[Facts]:
+    """Look up what the commits name, in one step.
+
+    ``trusting``: not whether what must be new is new, which the database's own keys find out when it is written, as ``Unfit``.
+    """
     named: dict[Table, dict[Key, None]] = {rows.COUNTERS: {(1,): None}}
-    for table, key in _named(commits, node):
+    for table, key in _named(commits, node, trusting=trusting):
         named.setdefault(table, {})[key] = None
     lookups = [Lookup(table, table.key, list(keys)) for table, keys in named.items()]
-    replies = yield Look((*lookups, *_unique(commits)))
+    replies = yield Look((*lookups, *(() if trusting else _unique(commits))))
     by_key = dict(zip(named, replies, strict=False))
     facts = Facts(by_key.pop(rows.COUNTERS)[0])
     held = facts.held()

@@ -1,4 +1,8 @@
-"""One transaction of the record as a script: the units of a group judged and written in slices, or each alone after a value that does not fit."""
+"""One transaction of the record as a script: the units of a group judged and written in slices, or each alone after a value that does not fit.
+
+A group is tried in up to three ways, each after the one before was ``Unfit`` and rolled back: together and trusting that what must be new is new;
+together after a look at that; each unit alone. What comes out is the same, and the first way is the shortest.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,18 +25,20 @@ class Standing:
     chain: bytes = b""
 
 
-def _commits(commits: Sequence[Commit], node: str, standing: Standing) -> Script[tuple[list[Outcome], Standing]]:
-    facts = yield from read_facts(commits, node)
+def _commits(commits: Sequence[Commit], node: str, standing: Standing, *, trusting: bool) -> Script[tuple[list[Outcome], Standing]]:
+    facts = yield from read_facts(commits, node, trusting=trusting)
     if facts.position < standing.position or (facts.position == standing.position and facts.chain != standing.chain and standing.chain):
         raise RecordWentBack(f"the record ends at position {facts.position}; {standing.position} was acknowledged")
     outcomes: list[Outcome] = [decide(commit, facts, node) for commit in commits]
+    if trusting and any(isinstance(outcome, RecordError) for outcome in outcomes):
+        return (yield from _commits(commits, node, standing, trusting=False))  # a reason that was not asked for may be the more telling one
     changes = tuple(facts.changes())
     if changes:
         yield Write(changes)
     return outcomes, Standing(facts.position, facts.chain)
 
 
-def _units(works: Sequence[Work], node: str, standing: Standing) -> Script[tuple[list[Outcome], Standing]]:
+def _units(works: Sequence[Work], node: str, standing: Standing, *, trusting: bool) -> Script[tuple[list[Outcome], Standing]]:
     """A slice: its commits as one set, then its chores one by one.
 
     Raises: Unfit: some unit of the slice cannot be written; nothing of the transaction may stay.
@@ -42,7 +48,7 @@ def _units(works: Sequence[Work], node: str, standing: Standing) -> Script[tuple
     try:
         if places:
             commits = [work for work in works if isinstance(work, Commit)]
-            decided, standing = yield from _commits(commits, node, standing)
+            decided, standing = yield from _commits(commits, node, standing, trusting=trusting)
             outcomes.update(zip(places, decided, strict=True))
         for place, work in enumerate(works):
             if isinstance(work, Chore):
@@ -55,15 +61,18 @@ def _units(works: Sequence[Work], node: str, standing: Standing) -> Script[tuple
 
 
 def together(
-    works: Sequence[Work], node: str, standing: Standing, monotonic: Callable[[], float], longest_s: float
+    works: Sequence[Work], node: str, standing: Standing, monotonic: Callable[[], float], longest_s: float, *, trusting: bool
 ) -> Script[tuple[list[Outcome], Standing]]:
-    """All units, slice by slice, as far as ``longest_s`` seconds reach: the outcomes are of the first units, the rest is for the next group."""
+    """All units, slice by slice, as far as ``longest_s`` seconds reach: the outcomes are of the first units, the rest is for the next group.
+
+    ``trusting``: what must be new is taken to be new, as nearly all of it is. ``Unfit`` then says that some of it is not, or that a value does not fit.
+    """
     began = monotonic()
     outcomes: list[Outcome] = []
     for start in range(0, len(works), SLICE):
         if outcomes and monotonic() - began > longest_s:
             break
-        told, standing = yield from _units(works[start : start + SLICE], node, standing)
+        told, standing = yield from _units(works[start : start + SLICE], node, standing, trusting=trusting)
         outcomes += told
     return outcomes, standing
 
@@ -74,7 +83,7 @@ def each_alone(works: Sequence[Work], node: str, standing: Standing) -> Script[t
     for work in works:
         yield Savepoint.SET
         try:
-            told, standing = yield from _units([work], node, standing)
+            told, standing = yield from _units([work], node, standing, trusting=False)
         except Unfit as unfit:
             yield Savepoint.BACK
             told = [unfit.with_traceback(None)]

@@ -47,7 +47,10 @@ class MemoryBackend:
     async def apply(self, works: Sequence[Work]) -> list[Outcome]:
         await self.heal()
         try:
-            told, self._standing = self._transaction(together(works, self._node, self._standing, lambda: 0.0, 1.0))
+            try:
+                told, self._standing = self._transaction(together(works, self._node, self._standing, lambda: 0.0, 1.0, trusting=True))
+            except Unfit:
+                told, self._standing = self._transaction(together(works, self._node, self._standing, lambda: 0.0, 1.0, trusting=False))
         except Unfit:
             told, self._standing = self._transaction(each_alone(works, self._node, self._standing))
         return told

@@ -98,8 +98,16 @@ class PostgresWriter:
     async def apply(self, works: Sequence[Work]) -> list[Outcome]:
         if self._connection is None:
             raise StoreUnavailable("the store is not connected")
+        longest_s = self._limits.longest_s
         try:
-            outcomes, standing = await self._transaction(together(works, self._node, self._standing, monotonic, self._limits.longest_s))
+            try:
+                outcomes, standing = await self._transaction(
+                    together(works, self._node, self._standing, monotonic, longest_s, trusting=True)
+                )
+            except Unfit:
+                outcomes, standing = await self._transaction(
+                    together(works, self._node, self._standing, monotonic, longest_s, trusting=False)
+                )
         except Unfit:
             outcomes, standing = await self._transaction(each_alone(works, self._node, self._standing))
         except StoreFull:

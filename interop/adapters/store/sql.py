@@ -73,9 +73,9 @@ def postgres_look(lookups: tuple[tuple[Table, tuple[str, ...]], ...]) -> str:
 def postgres_write(changes: tuple[tuple[Table, bool], ...]) -> str:
     """All rows of all tables in one statement, one array a column; with ``True`` rows of the same key are replaced."""
     parts, first = [], 1
-    for table, replace in changes:
+    for number, (table, replace) in enumerate(changes):
         insert = f"INSERT INTO {table.name} ({columns(table)}) SELECT * FROM unnest({_arrays(table, table.columns, first)})"
-        parts.append(f"{table.name}_written AS ({insert}{_on_conflict(table) if replace else ''})")
+        parts.append(f"written_{number} AS ({insert}{_on_conflict(table) if replace else ''})")
         first += len(table.columns)
     return f"WITH {', '.join(parts)} SELECT 1"
 

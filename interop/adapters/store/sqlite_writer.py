@@ -1,6 +1,6 @@
 """The one writing connection to a SQLite file, on a thread of its own: a group of units is one BEGIN IMMEDIATE … COMMIT."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
 from time import monotonic
@@ -16,6 +16,8 @@ from interop.adapters.store.steps import Change, Clear, Delete, Insert, Look, Lo
 from interop.adapters.store.worker import Worker
 from interop.ports import RecordWentBack, StoreFull, StoreUnavailable, Unfit
 
+REMEMBERED = frozenset({rows.COUNTERS, rows.AUDIT_HEADS, rows.LANES})  # few rows, which nearly every group asks for
+
 PROBE_BYTES = 65_536  # at least; else as much as the group that found no room, so that a store heals when the next one fits
 
 
@@ -30,6 +32,8 @@ class SqliteWriter:
         self._identity: tuple[tuple[int, int], ...] = ()
         self._standing = Standing()
         self._probe_bytes = PROBE_BYTES
+        self._seen_version = -1  # of the database, as it counts what other connections commit
+        self._remembered: dict[Table, dict[tuple[Any, ...], Any]] = {table: {} for table in REMEMBERED}
 
     async def open(self) -> tuple[int, str]:
         """Connect; returns the record's position and a caution about its schema. Raises: StoreUnavailable, SchemaMismatch."""
@@ -88,13 +92,26 @@ class SqliteWriter:
         self._probe_bytes = PROBE_BYTES
 
     def _close(self) -> None:
+        self._forget()
         if self._connection is not None:
             with suppress(self._errors):
                 self._connection.close()
             self._connection = None
 
+    def _forget(self) -> None:
+        for remembered in self._remembered.values():
+            remembered.clear()
+
     def _run(self, statement: str) -> None:
         self._connection.execute(statement)
+
+    def _begin(self) -> None:
+        """Take the write lock; what is remembered holds as long as no other connection has committed anything."""
+        self._run("BEGIN IMMEDIATE")
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._seen_version:
+            self._forget()
+            self._seen_version = version
 
     def _unavailable(self, error: Exception, *, in_doubt: bool = False) -> StoreUnavailable:
         meant = self._file.translate(error, in_doubt=in_doubt)
@@ -107,7 +124,10 @@ class SqliteWriter:
             raise StoreUnavailable("another file stands where the database was")
         longest_s = self._file.limits.longest_s
         try:
-            outcomes, standing = self._transaction(together(works, self._node, self._standing, monotonic, longest_s))
+            try:
+                outcomes, standing = self._transaction(together(works, self._node, self._standing, monotonic, longest_s, trusting=True))
+            except Unfit:
+                outcomes, standing = self._transaction(together(works, self._node, self._standing, monotonic, longest_s, trusting=False))
         except Unfit:
             outcomes, standing = self._transaction(each_alone(works, self._node, self._standing))
         except StoreFull:
@@ -119,7 +139,7 @@ class SqliteWriter:
     def _transaction(self, script: Script[T]) -> T:
         committing = False
         try:
-            self._run("BEGIN IMMEDIATE")
+            self._begin()
             result = self._drive(script)
             committing = True
             self._run("COMMIT")
@@ -132,6 +152,7 @@ class SqliteWriter:
         return result
 
     def _roll_back(self) -> None:
+        self._forget()
         with suppress(self._errors):  # healing opens a new connection, and an open transaction dies with the old one
             if self._connection.in_transaction:
                 self._run("ROLLBACK")
@@ -184,6 +205,9 @@ class SqliteWriter:
 
     def _look_up(self, lookup: Lookup) -> list[Any]:
         table, keys = lookup.table, lookup.keys
+        remembered = self._remembered.get(table)
+        if remembered is not None and all(key in remembered for key in keys):
+            return [remembered[key] for key in keys]
         found: list[Any] = []
         start = 0
         for chunk in sql.CHUNKS:
@@ -191,12 +215,21 @@ class SqliteWriter:
                 arguments = [cell for key in keys[start : start + chunk] for cell in key]
                 found += self._connection.execute(sql.sqlite_lookup(table, lookup.by, chunk), arguments).fetchall()
                 start += chunk
-        return [table.row._make(from_sqlite(row, table.instants)) for row in found]
+        made = [table.row._make(from_sqlite(row, table.instants)) for row in found]
+        self._remember(table, made)
+        return made
+
+    def _remember(self, table: Table, rows_there: Iterable[Any]) -> None:
+        remembered = self._remembered.get(table)
+        if remembered is not None:
+            for row in rows_there:
+                remembered[tuple([row[place] for place in table.key_places])] = row
 
     def _change(self, change: Change) -> None:
         match change:
             case Insert(table, added) | Upsert(table, added):
                 self._put(table, to_sqlite(table, added), isinstance(change, Upsert))
+                self._remember(table, added)
             case Delete(table, keys):
                 self._connection.executemany(sql.sqlite_delete(table), keys)
 
