@@ -41,18 +41,16 @@ def test_panel_and_control_are_served_side_by_side_until_the_fleet_ends(tmp_path
     (tmp_path / "clock").write_text(f"{now} {now} 1\n", encoding="ascii")
     options = ["--panel", "127.0.0.1:0", "--control", "127.0.0.1:0", "--control-key", str(tmp_path / "key")]
     options += ["--history", str(tmp_path / "history"), "--world-clock", str(tmp_path / "clock")]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from pump_sim.cli import main; raise SystemExit(main())", *RUN, *options], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        told = dict(line.split(" ", 1) for line in (process.stdout.readline().strip() for _ in range(3)))
-        assert told["pump"] == "P-1 demo-lvp simulated"
-        with urllib.request.urlopen(told["panel"], timeout=20) as answer:
-            assert b"NOT FOR CLINICAL USE" in answer.read()
-        with urllib.request.urlopen(f"{told['control']}/pumps/P-1/log", timeout=20) as answer:
-            assert [frame["kind"] for frame in json.load(answer)["frames"]] == ["power_on", "alarm_raised"]  # there is no library
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(20)
-    assert code == 0
+    run = [sys.executable, "-c", "from pump_sim.cli import main; raise SystemExit(main())", *RUN, *options]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = dict(line.split(" ", 1) for line in (process.stdout.readline().strip() for _ in range(3)))
+            assert told["pump"] == "P-1 demo-lvp simulated"
+            with urllib.request.urlopen(told["panel"], timeout=20) as answer:
+                assert b"NOT FOR CLINICAL USE" in answer.read()
+            with urllib.request.urlopen(f"{told['control']}/pumps/P-1/log", timeout=20) as answer:
+                assert [frame["kind"] for frame in json.load(answer)["frames"]] == ["power_on", "alarm_raised"]  # there is no library
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
