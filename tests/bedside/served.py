@@ -79,9 +79,16 @@ class Served:
             threading.Event().wait(0.01)
 
     def stop(self) -> None:
+        """As when the process ends: every connection is cut."""
         self._server.should_exit = True
         self._server.force_exit = True
         self._serving.result(20)
+        self.loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        for connection in list(self._server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
 
     def close(self) -> None:
         self.ward.page.close()

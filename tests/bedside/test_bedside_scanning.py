@@ -170,6 +170,8 @@ def test_a_wristband_without_an_authority_is_the_sites_only_one() -> None:
         ("0047110815", "No patient, container or pump with this label is known here."),
         ("LVP-0001", "LVP-0001 has several channels. Scan the channel's own label."),
         ("ORD-9|LOC-00501", "No stored order ORD-9 is here."),
+        ("LVP-0404/A", "No channel LVP-0404/A has ever reported here."),
+        ("LVP-0001/C", "No channel LVP-0001/C has ever reported here."),
         ("A/B/C", "This label cannot be read. Scan it again."),
     ],
 )

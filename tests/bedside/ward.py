@@ -82,13 +82,8 @@ class Ward:
         record = MemoryRecord("node-a", clock)
         hospital = Hospital(record, clock, Counter(), Ehr(), "real", LaneLimits(), lambda number, moment: None, Bounds())  # type: ignore[arg-type]
         await hospital.begin()
-        identity = LocalIdentity(
-            record,
-            clock,
-            Keys.of_secret("a secret of these tests, and long enough"),
-            times=times or SessionTimes(),
-            passwords=Passwords(Cost(1, 8, 1)),
-        )
+        keys, passwords = Keys.of_secret("a secret of these tests, and long enough"), Passwords(Cost(1, 8, 1))
+        identity = LocalIdentity(record, clock, keys, times=times or SessionTimes(), passwords=passwords)
         await identity.users.add(CONSOLE, "nurse7", "Anna Lindqvist", {Role.NURSE}, password=PASSWORD, badge=BADGE)
         await identity.users.add(CONSOLE, "boris", "Boris Ahlgren", {Role.PHARMACIST}, password=PASSWORD)
         frame = Frame(identity, PagesSettings(is_demo=is_demo))

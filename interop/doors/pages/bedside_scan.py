@@ -91,7 +91,7 @@ class ScanReader:
             case Kind.CONTAINER:
                 return await self._container(label, held, let_go, book, now)
             case Kind.CHANNEL:
-                return Read(_with(held, now, channel=f"{label.first}/{label.second}"), let_go.strip())
+                return await self._channel(label, held, let_go, now)
             case Kind.BARE:
                 return await self._bare(label, held, let_go, now)
             case Kind.UNREADABLE:
@@ -110,6 +110,12 @@ class ScanReader:
             said = f"No stored order {number} is here. Compare the label; if it is right, the order has not arrived: call the interface analyst."
             return Read(held, let_go + said)
         return Read(_with(held, now, container=label.text), let_go.strip())
+
+    async def _channel(self, label: Label, held: Scans, let_go: str, now: datetime) -> Read:
+        if await self._view.channel(label.first, label.second) is None:
+            said = f"No channel {label.first}/{label.second} has ever reported here. Scan the channel's own label; if it is right, call biomed."
+            return Read(held, let_go + said)
+        return Read(_with(held, now, channel=f"{label.first}/{label.second}"), let_go.strip())
 
     async def _bare(self, label: Label, held: Scans, let_go: str, now: datetime) -> Read:
         """A number without a mark: a patient's if the site has one authority only, or a pump's that has one channel."""

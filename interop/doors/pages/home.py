@@ -26,4 +26,4 @@ class Home:
         rights = [right.value for right in Right if right is not Right.BE_KNOWN and may(actor, right)]
         held = frozenset[Right]().union(*(RIGHTS[role] for role in actor.roles))
         is_less = actor.proof is Proof.BADGE and bool(held & BADGE_IS_NOT_ENOUGH)
-        return self._frame.page(request, "home.html", rights=rights, is_less=is_less)
+        return self._frame.page(request, "home.html", rights=rights, is_less=is_less, is_bedside=may(actor, Right.READ_WORKLIST))

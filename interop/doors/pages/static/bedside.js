@@ -64,13 +64,8 @@ async function send(form, body) {
     isSending = false;
   }
   const next = waiting.shift();
-  if (next !== undefined) {
-    scan(next);
-  } else if (!byId("question-form")) {
-    byId("scan")?.focus();
-  } else {
-    byId("question-form").querySelector("button").focus({ preventScroll: true });
-  }
+  if (next !== undefined) scan(next);
+  else if (!document.activeElement?.matches("#scan, input, summary")) byId("scan")?.focus({ preventScroll: true });
 }
 
 function sentenceOf(page) {
@@ -128,11 +123,11 @@ addEventListener("keydown", (event) => {
 
 // ── parts of the page ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Draw a part anew and keep what a person has opened, typed, chosen or reached in it.
+// Draw a part anew and keep what a person has opened, typed, chosen or reached in it: a scanner may be typing at this very moment.
 function renew(part, html) {
   if (!part) return;
   const open = [...part.querySelectorAll("details[open][id]")].map((each) => each.id);
-  const fields = [...part.querySelectorAll("input[id]:not(#scan)")].map((each) => [each.id, each.value, each.checked]);
+  const fields = [...part.querySelectorAll("input[id]")].map((each) => [each.id, each.value, each.checked]);
   const reached = part.contains(document.activeElement) ? document.activeElement : null;
   const reachedId = reached?.id || reached?.closest("[id]")?.id;
   const reachedTag = reached && !reached.id ? reached.tagName.toLowerCase() : null;
@@ -190,8 +185,9 @@ async function follow() {
       const answer = await fetch("/bedside/live", { redirect: "manual", headers: { Accept: "text/event-stream" } });
       if (answer.status === 401 || answer.type === "opaqueredirect") return leave();
       if (answer.ok) await read(answer.body.pipeThrough(new TextDecoderStream()).getReader());
+      else notLive("The server has no room for this page's news now.");
     } catch {
-      // the network, or the server, is gone: the page says so when nothing was heard for too long
+      notLive("The server cannot be reached.");
     }
     await new Promise((done) => setTimeout(done, 1000));
   }
