@@ -262,10 +262,8 @@ class Pumps:
         self._do(self._left(replace(live.now, connected=False)), f"gone {pump_id}")
 
     async def _left(self, pump: PumpNow) -> None:
-        now = self._clock.now()
-        timer = Timer(
-            SILENT_PUMP, pump.pump_id, now + timedelta(seconds=self._book().newest().rules.report_stale_s), pump.heard_at.isoformat()
-        )
+        due = pump.heard_at + timedelta(seconds=self._book().newest().rules.report_stale_s)  # since its last word, not since the line broke
+        timer = Timer(SILENT_PUMP, pump.pump_id, due, pump.heard_at.isoformat())
         try:
             await self._record.commit(Commit(projections=(pump.row(),), timers=(timer,), priority=Priority.PUMP))
             self.changed.set()
@@ -279,6 +277,7 @@ class Pumps:
         if word.log_id != live.log_id or word.number > live.up_to + 1:
             live.link.close(1008, "a word of the log out of order")
             return
+        live.now = replace(live.now, heard_at=self._clock.now())
         if word.number > live.up_to:
             await self._count(live, word)
             if isinstance(word, said.Event):
