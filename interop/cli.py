@@ -210,9 +210,9 @@ def _demo_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     demo.add_argument(
         "--speed",
         type=int,
-        default=60,
+        default=120,
         metavar="N",
-        help="how many times as fast time passes while a pump only delivers, 1 to 3600 (default: 60)",
+        help="how many times as fast time passes while a pump only delivers, 1 to 3600 (default: 120)",
     )
     demo.set_defaults(run=_demo)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from interop.demo.processes import Missing
 
@@ -41,3 +42,10 @@ class Chart:
             raise Missing(f"GET {BASE}/{path}: {response.status}")
         resource: Mapping[str, Any] = json.loads(body, parse_float=Decimal, parse_int=Decimal)
         return resource
+
+    def administrations(self, order: str) -> list[dict[str, Any]]:
+        """Every MedicationAdministration of an order by its number: the infusion and its intervals. Raises: Missing: no answer, or not all of them."""
+        bundle = self.read(f"MedicationAdministration?request:identifier={quote(order)}&_count=200")
+        if bundle is None or any(link["relation"] == "next" for link in bundle.get("link", [])):
+            raise Missing(f"the search for the administrations of {order} did not give all of them")
+        return [dict(entry["resource"]) for entry in bundle.get("entry", [])]

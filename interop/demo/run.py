@@ -30,7 +30,7 @@ class Options:
     once: bool = False
     folder: Path | None = None
     keep: bool = False
-    speed: int = 60
+    speed: int = 120
 
 
 def demo(options: Options, *, out: TextIO, err: TextIO) -> int:
@@ -70,7 +70,7 @@ def _play(options: Options, folder: Path, say: Callable[[str], None], stopping: 
     """Raises: Missing, Stopped, OSError."""
     begun = time.monotonic()
     say(MARK)
-    with Opening(folder, say, stopping) as hospital:
+    with Opening(folder, say, stopping, options.speed) as hospital:
         for what, where in hospital.addresses():
             say(f"{what:<8}{where}")
         play = (lambda: True) if options.once else _enter_pressed

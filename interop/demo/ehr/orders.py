@@ -138,14 +138,22 @@ def medication_request(words: Words, now: datetime) -> bytes:
         "valueQuantity": _quantity(patient.weight_kg, "kg"),
         "effectiveDateTime": _instant(now - timedelta(hours=10)),
     }
+    person = {
+        "resourceType": "Patient",
+        "id": "patient",
+        "identifier": [{"system": "urn:interop:demo:patients", "value": patient.id}],
+        "name": [{"use": "official", "family": patient.family, "given": [patient.given]}],
+        "birthDate": f"{patient.born[:4]}-{patient.born[4:6]}-{patient.born[6:]}",
+        "gender": {"F": "female", "M": "male"}[patient.sex],
+    }
     resource = {
         "resourceType": "MedicationRequest",
-        "contained": [bag, weight],
+        "contained": [bag, weight, person],
         "identifier": [{"use": "official", "system": "urn:interop:demo:orders", "value": words.order}],
         "status": "active",
         "intent": "order",
         "medicationReference": {"reference": "#bag"},
-        "subject": {"identifier": {"system": "urn:interop:demo:patients", "value": patient.id}},
+        "subject": {"reference": "#patient", "identifier": {"system": "urn:interop:demo:patients", "value": patient.id}},
         "supportingInformation": [{"reference": "#weight"}],
         "authoredOn": _instant(now - timedelta(minutes=5)),
         "requester": {"display": "the prescriber"},
