@@ -17,6 +17,7 @@ from pump_sim.models import Model
 from pump_sim.physics import counted, run_at
 from pump_sim.state import Alarm, Channel, Programme, PumpState, Run, Tombstone
 from pump_sim.states import DELIVERING, SHADOW_TRANSITIONS, TRANSITIONS, Event
+from pump_sim.view import EntryView
 from pump_sim.wire import Frame
 
 TOMBSTONE_LIFE: Final = timedelta(days=7)
@@ -69,6 +70,7 @@ class Machine:
         self.out = Output()
         self.now = Now(datetime.min.replace(tzinfo=UTC), 0, 0)
         self.at_us = 0
+        self.choices: dict[tuple[object, str, str], tuple[EntryView, ...]] = {}  # drawn for the screen once
         self.booted = False  # since this process, or the last power loss, began
 
     # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
