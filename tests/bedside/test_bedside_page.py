@@ -258,6 +258,7 @@ def test_a_burst_of_reports_is_told_at_most_four_times_a_second() -> None:
             began = loop.time()
             for _ in range(200):
                 await ward.pump.tells_status()
+                ward.page.live.poke()
                 await asyncio.sleep(0.005)
             lasted = loop.time() - began
             assert 1 <= len(stream.named("now")) - before <= lasted * 4 + 2

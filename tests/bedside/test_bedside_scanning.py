@@ -80,9 +80,12 @@ def test_two_actions_after_the_scan_are_all_that_is_needed() -> None:
     async def story(ward: Ward, browser: Browser) -> None:
         await browser.scans(WRISTBAND, CONTAINER, CHANNEL)
         await ward.settled()
+        await browser.looks()
+        assert "Waiting on LVP-0001 channel A" in browser.part("patients")
         await ward.pump.confirms(ward.offer_id, by="nurse7")
         await ward.pump.tells_status()
         await browser.looks()
+        assert "Confirmed by nurse7" in browser.part("patients")
         assert "Confirmed by nurse7" in browser.part("now")
         assert "Press start on LVP-0001 channel A." in browser.part("now")
         await ward.pump.starts(ward.offer_id, by="nurse7")
