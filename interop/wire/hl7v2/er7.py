@@ -74,11 +74,13 @@ class Value:
 class _Manner:
     """How one message is written: what its segments share."""
 
-    __slots__ = ("charset", "delimiters", "recurring")
+    __slots__ = ("beside_components", "charset", "delimiters", "recurring")
 
     def __init__(self, delimiters: Delimiters, charset: Charset) -> None:
         self.delimiters = delimiters
         self.charset = charset
+        others = (delimiters.repetition, delimiters.escape, delimiters.subcomponent)
+        self.beside_components = [other for other in others if other is not None]
         self.recurring: set[str] = set()  # names of segments that occur more than once
 
 
@@ -101,7 +103,7 @@ class Segment:
         self.sent = sent
         self._manner = manner
         self._fields: list[str] | None = None
-        self._splits: dict[tuple[int, ...], list[str]] = {}
+        self._splits: dict[tuple[int, ...], list[str]] | None = None
 
     def __bool__(self) -> bool:
         return self.sent is not None
@@ -138,13 +140,20 @@ class Segment:
 
         Raises: ValueError: a number below 1, or a subcomponent without its component (a mistake of the caller, whatever the message).
         """
-        if field > 2 and repetition is None and subcomponent is None and (component is None or component > 0):
+        if field > 2 and repetition in (None, 1) and subcomponent is None and (component is None or component > 0):
             fields = self._fields or self._split_fields()  # the way of most readings, without the steps that they do not need
             if field >= len(fields):
                 return None
             whole = fields[field]
             if not whole or whole.isalnum():  # letters and digits neither delimit nor escape
                 return whole if component is None or component == 1 else None
+            if component is not None:
+                for other in self._manner.beside_components:
+                    if other in whole:
+                        break
+                else:
+                    parts = whole.split(self._manner.delimiters.component)
+                    return parts[component - 1] if component <= len(parts) else None
         sent, leaf = self._find(field, component, subcomponent, repetition)
         if leaf is None:
             return sent
@@ -236,6 +245,8 @@ class Segment:
         """Part ``number`` of ``whole``, which stands at ``path``. Each whole is split once, so that reading all its parts stays linear."""
         if whole is None or delimiter is None or delimiter not in whole:
             return whole if number == 1 else None
+        if self._splits is None:
+            self._splits = {}
         parts = self._splits.get(path)
         if parts is None:
             parts = self._splits[path] = whole.split(delimiter)
@@ -356,13 +367,25 @@ def _named_line(field: str) -> re.Pattern[str]:
 
 def _read_header(data: bytes) -> tuple[Delimiters, Charset]:
     """MSH-1, MSH-2 and the first repetition of MSH-18, read from bytes, since the character set is not yet known."""
-    header = data.split(b"\r", 1)[0].split(b"\n", 1)[0].decode("latin-1")
+    header = data.split(b"\r", 1)[0].split(b"\n", 1)[0]
     field = header[3:4]
-    fields = header[4:].split(field, 17) if field else [""]
-    delimiters = Delimiters.of(field, fields[0])
-    names = fields[16] if len(fields) > 16 else ""
+    fields = header[4:].split(field, 17) if field else [b""]
+    charsets = fields[16] if len(fields) > 16 else b""
+    manner_of = _known_manner if len(charsets) < _LONGEST_KNOWN else _manner_of
+    return manner_of(field, fields[0], charsets)
+
+
+def _manner_of(separator: bytes, encoding: bytes, charsets: bytes) -> tuple[Delimiters, Charset]:
+    """MSH-1, MSH-2 and MSH-18 as they are understood. Raises: Unreadable."""
+    names = charsets.decode("latin-1")
+    delimiters = Delimiters.of(separator.decode("latin-1"), encoding.decode("latin-1"))
     first = names.split(delimiters.repetition, 1)[0] if delimiters.repetition else names
     return delimiters, charset_named(unescape(first, delimiters, ASCII).text)
+
+
+# Bounded, so that a peer which varies its header costs no memory.
+_LONGEST_KNOWN: Final = 100
+_known_manner = lru_cache(maxsize=64)(_manner_of)
 
 
 def _decode(data: bytes, charset: Charset) -> str:

@@ -70,6 +70,16 @@ def read_rule(message: Message, profile: SenderProfile, rule: FieldRule) -> Plac
     return Placed(AsSent(_spelled(rule, value.text), value.field))
 
 
+def read_text(message: Message, profile: SenderProfile, rule: FieldRule) -> str:
+    """The text that ``read_rule`` gives, without its place. Raises: NotAPath."""
+    path = _path(rule.path) if rule.path else None
+    if path is not None:
+        segments = list(_selected(message, path))
+        if len(segments) == 1:
+            return _spelled(rule, _text_at(segments[0], path))
+    return read_rule(message, profile, rule).value.text
+
+
 def read_verification(message: Message, profile: SenderProfile) -> tuple[VerificationAsSent, tuple[Finding, ...]]:
     """D-14: the sender's policy, and for ``field`` what stood there and whether the profile takes it as verified (None: it does not know it).
 
@@ -142,10 +152,13 @@ def _selected(message: Message, path: Hl7Path) -> Iterator[Segment]:
 
 
 def _at(segment: Segment, path: Hl7Path) -> AsSent:
-    place = (path.field, path.component or None, path.subcomponent or None)
-    repetition = path.repetition or 1
-    text = segment.text(*place, repetition=repetition)
-    return AsSent("" if text is None or text == NULL_AS_SENT else text, segment.place(*place, repetition=repetition))
+    place = segment.place(path.field, path.component or None, path.subcomponent or None, repetition=path.repetition or 1)
+    return AsSent(_text_at(segment, path), place)
+
+
+def _text_at(segment: Segment, path: Hl7Path) -> str:
+    text = segment.text(path.field, path.component or None, path.subcomponent or None, repetition=path.repetition or 1)
+    return "" if text is None or text == NULL_AS_SENT else text
 
 
 def _spelled(rule: FieldRule, text: str) -> str:

@@ -18,7 +18,7 @@ from interop.wire.hl7v2.ack import NOBODY, AckCode, AckError, ErrorCode, Receive
 from interop.wire.hl7v2.committed import write_committed
 from interop.wire.hl7v2.er7 import Message, Segment, Unreadable
 from interop.wire.hl7v2.kind import MessageKind, event_of, kind_of
-from interop.wire.hl7v2.profile import find_sender, read_place
+from interop.wire.hl7v2.profile import find_sender, read_text
 from interop.wire.hl7v2.rgv import read_rgv
 from interop.wire.hl7v2.rrg import write_rrg
 
@@ -62,19 +62,20 @@ class RgvReader:
     def open(self, message: bytes, profiles: Iterable[SenderProfile]) -> Opened:
         """The envelope of an order. Raises: NotAccepted; nothing else, for any bytes."""
         parsed = _parsed(message)
-        header = parsed.first("MSH")
+        header = parsed.segments[0]
         control_id = header.text(10) or ""
         if not control_id or len(control_id) > _LONGEST_CONTROL_ID or "\0" in control_id:
             raise NotAccepted(CannotBe.NO_CONTROL_ID, "MSH-10 is empty or too long: the message cannot be told from another", "MSH-10")
         fields, rest = _split(parsed)
-        said_before = _without(fields, _SENT_AT, _CONTROL_ID)
+        separator = parsed.delimiters.field
+        head = _without(fields, _SENT_AT, separator).encode()
+        said_before = _without(fields, _CONTROL_ID, separator)
         given = tuple(profiles)
         if given != self._profiles or len(self._headed) >= _HEADERS_KEPT:
             self._profiles, self._headed = given, {}
         headed = self._headed.get(said_before)
         if headed is None:
             headed = self._headed[said_before] = _read_header(parsed, given)
-        head = _without(fields, _SENT_AT).encode()
         return Opened(
             profile=headed.profile,
             message_type=headed.message_type,
@@ -147,8 +148,8 @@ def _about(message: Message, profile: SenderProfile) -> frozenset[str]:
     """The order and the pump, each at the profile's place for it or else the standard's (ORC-2, OBX-18 of the pump's OBX)."""
     named: list[str] = []
     for name, standard in (("placer_order_number", _order_number), ("pump_id", _pump_id)):
-        placed = read_place(message, profile, name)
-        text = standard(message) if placed is None else placed.value.text
+        rule = profile.places.get(name)
+        text = standard(message) if rule is None else read_text(message, profile, rule)
         if text:
             named.append(f"{name} {text}")
     return frozenset(named)
@@ -164,19 +165,16 @@ def _pump_id(message: Message) -> str | None:
 
 
 def _split(message: Message) -> tuple[list[str], bytes]:
-    """MSH as its separator and its fields from MSH-2 on, and the segments after it with CR between them, whatever ended them as sent.
+    """The header split at its separator, and the segments after it with CR between them, whatever ended them as sent.
 
     In UTF-8 and not as sent: bytes in another character set are another message only if they say something else.
     """
     first, *others = [segment.sent or "" for segment in message.segments]
-    separator = message.delimiters.field
-    return [separator, *first.split(separator)], "\r".join(others).encode()
+    return first.split(message.delimiters.field), "\r".join(others).encode()
 
 
-def _without(header: list[str], *numbers: int) -> str:
-    """The header as ``_split`` gives it, the fields of these numbers empty."""
-    separator, *fields = header
-    for number in numbers:
-        if len(fields) >= number:
-            fields[number - 1] = ""
-    return separator.join(fields)
+def _without(header: list[str], number: int, separator: str) -> str:
+    """The header, split, with MSH-``number`` empty from now on: MSH-1 is the separator, so the first part after it is MSH-2."""
+    if len(header) >= number:
+        header[number - 1] = ""
+    return separator.join(header)
