@@ -279,7 +279,10 @@ def test_the_offered_rates_are_what_a_second_reckoning_gives(release):
             continue
         unit = release.drug_spellings.get((entry.drug, sentence.rate_unit)) or release.spellings.get(sentence.rate_unit, sentence.rate_unit)
         asked = Quantity(Fraction(sentence.rate), unit)
-        weight = Quantity(Fraction(sentence.weight), sentence.weight_unit).to("kg").value if asked.measure.dimension.per_body else 1
+        weight: Fraction | int = 1
+        if asked.measure.dimension.per_body:  # a running infusion keeps its own (D-17)
+            weighed = sentence.runs_weight or Quantity(Fraction(sentence.weight), sentence.weight_unit)
+            weight = weighed.to("kg").value
         per_hour = asked.base()[1] * 3600 * weight / entry.concentration.base()[1]
         channel = release.pump_models[sentence.pump_model].channels[sentence.mode]
         step = next(step.step for step in channel.rate_steps if per_hour <= step.up_to)
