@@ -135,7 +135,7 @@ def test_a_contained_patient_brings_ids_name_and_birth_date() -> None:
     request = requested(changed(a_request(subject={"reference": "#pat"}), "contained[2]", patient), PLAIN)
     assert [found.value.text for found in request.patient.ids] == ["4711001"]
     assert (request.patient.name.text, request.patient.birth_date.text, request.patient.sex.text) == (
-        "Maxi Erika Muster",
+        "Muster, Maxi Erika",
         "1970-01-31",
         "female",
     )

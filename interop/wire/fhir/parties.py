@@ -132,7 +132,7 @@ def _contained_patient(subject: Node, contained: Mapping[str, Node]) -> Node | N
 
 
 def _name(inner: Node | None) -> AsSent:
-    """The first name as text, or its parts in the order of speech."""
+    """The first name as text, or its parts as an HL7 v2 order gives them, family name first: every screen shows one form."""
     names = inner.each("name") if inner is not None else []
     if not names:
         return AsSent()
@@ -140,4 +140,5 @@ def _name(inner: Node | None) -> AsSent:
     if whole:
         return whole
     given = [text.value for text in names[0].each("given") if isinstance(text.value, str)]
-    return AsSent(" ".join([*given, names[0].text("family").text]).strip(), names[0].path)
+    parts = (names[0].text("family").text, " ".join(given))
+    return AsSent(", ".join(part for part in parts if part), names[0].path)
