@@ -17,11 +17,14 @@ from interop.ports import Projected, Record
 ABOUT: Final = "about-order"
 """Order → what its documents say of it."""
 
+BY_ORDER: Final = "medication-request-of-order"
+"""Order → id of its MedicationRequest on this server, which `conduct.resources` keeps."""
+
 _ABOUT = shape_of(About)
 
 
-def about_row(request: OrderRequest, order: Order | None, made: Plan, release: Release) -> tuple[Projected, ...]:
-    """For the commit that plans an offer; nothing for an order that could not be understood."""
+def about_row(request: OrderRequest, order: Order | None, made: Plan, release: Release, request_id: str) -> tuple[Projected, ...]:
+    """For the commit that plans an offer; nothing for an order that could not be understood. ``request_id``: of its MedicationRequest; empty: none."""
     entry = made.match.entry
     if order is None or entry is None:
         return ()
@@ -37,6 +40,7 @@ def about_row(request: OrderRequest, order: Order | None, made: Plan, release: R
         patient_numbers=tuple(PatientNumber(each.value, each.authority) for each in order.patient_ids),
         patient_name=tuple(request.patient.name.text.split(", ")) if request.patient.name.text else (),
         location=(order.location,) if order.location else (),
+        request_id=request_id,
         drug_codes=_codes(request, profile.code_systems if profile is not None else {}),
         infusion_type=entry.infusion_type,
         vtbi=program.vtbi.set if program is not None and program.vtbi is not None else None,

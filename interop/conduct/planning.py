@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from interop.conduct import naming
-from interop.conduct.about import about_row
+from interop.conduct.about import BY_ORDER, about_row
 from interop.conduct.answers import Answer, Answers, refusal
 from interop.conduct.asked import Asked
 from interop.conduct.decision import Decision, Step, Told
@@ -77,7 +77,7 @@ Posted = Callable[[Sequence[Outgoing]], None]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that one planning was decided on."""
+    """All that one planning was decided on. ``request_id``: of the order's MedicationRequest on this server; empty: it has none."""
 
     asked: Asked
     request: OrderRequest
@@ -88,6 +88,7 @@ class Facts:
     order_now: OrderNow
     situation: Situation
     cannot_offer: Finding | None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
 
 
 def _about(facts: Facts) -> tuple[Projected, ...]:
-    return about_row(facts.request, facts.order, facts.plan, facts.case.release)
+    return about_row(facts.request, facts.order, facts.plan, facts.case.release, facts.request_id)
 
 
 def _number_row(facts: Facts, programme_id: str) -> tuple[Projected, ...]:
@@ -245,7 +246,10 @@ class Planning:
             request = replace(request, findings=(silent, *request.findings))
         made = plan(request, case, now)
         cannot = self._pumps.cannot_offer(made.offer, now) if made.offer is not None else None
-        return Facts(asked, request, order, case, made, key, known, situation, cannot)
+        number = request.placer_order_number.value.text
+        order_id = naming.order_id(request.system_group, number)
+        resource = await self._record.projection(BY_ORDER, order_id) if number and made.offer is not None else None
+        return Facts(asked, request, order, case, made, key, known, situation, cannot, resource or "")
 
     def read(self, asked: Asked, release: Release) -> OrderRequest:
         """The order as sent, by the newest profile of its sender. A sender that has lost its profile is refused, with everything else that is wrong."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from interop.conduct import naming
+from interop.conduct.about import BY_ORDER
 from interop.conduct.decision import Decision, Step, Told
 from interop.conduct.feeds import heard, watch_feed
 from interop.conduct.order_events import Version, decide
@@ -30,7 +31,6 @@ RESOURCES: Final = "medication-request"
 VERSIONS: Final = "medication-request-version"
 """Resource id and version → that version."""
 
-BY_ORDER: Final = "medication-request-of-order"
 """Order → the id of its resource."""
 
 KIND: Final = "MedicationRequest"

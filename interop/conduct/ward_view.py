@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from interop.conduct import naming
+from interop.conduct.about import BY_ORDER
 from interop.conduct.infusions import RunAt, infusion_at, run_on, runs_of_order, unassociated
 from interop.conduct.pump_state import PumpNow
 from interop.conduct.pumps import Pumps
-from interop.conduct.resources import BY_ORDER, Resources, Stored
+from interop.conduct.resources import Resources, Stored
 from interop.conduct.streams import ProgrammeNow, all_rows, programme_at
 from interop.conduct.ward_index import PatientHead, head_of, newest_of, orders_of
 from interop.conduct.world import ReleaseBook

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from interop.conduct.about import about_order
 from interop.conduct.bedside import Adt, NotSo, PatientFact, ToAssociate
 from interop.conduct.infusions import infusion_at, run_on, unassociated
 from interop.conduct.resources import Incoming, Stored
@@ -72,7 +73,8 @@ async def refused_with(hospital: Hospital, programme_id: str) -> set[str]:
 def test_d_11_a_fhir_order_whose_wristband_container_and_channel_were_scanned_is_offered() -> None:
     async def story() -> None:
         hospital, pump = await a_hospital()
-        id = await scanned(hospital, await a_stored_order(hospital))
+        stored = await a_stored_order(hospital)
+        id = await scanned(hospital, stored)
         await pump.settled()
         assert await refused_with(hospital, id) == set()
         (offer,) = pump.offers
@@ -83,6 +85,9 @@ def test_d_11_a_fhir_order_whose_wristband_container_and_channel_were_scanned_is
         there = await run_on(hospital.record, "LVP-0001", "A")
         assert there is not None
         assert there.order_id == "EHR1/ORD-1"
+        about = await about_order(hospital.record, "EHR1/ORD-1")
+        assert about is not None
+        assert about.request_id == stored.id  # the chart refers to the resource that was sent
         assert hospital.ehr.answers == []  # nobody waits for an RRG
 
     run(story())

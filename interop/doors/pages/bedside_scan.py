@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from interop.conduct import naming
+from interop.conduct.about import BY_ORDER
 from interop.conduct.labels import Kind, Label, read_label
-from interop.conduct.resources import BY_ORDER, Resources, Stored
+from interop.conduct.resources import Resources, Stored
 from interop.conduct.ward_index import authorities, head_of
 from interop.conduct.ward_view import ChannelNow, WardView
 from interop.conduct.world import ReleaseBook
