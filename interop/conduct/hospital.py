@@ -154,11 +154,12 @@ class Conduct:
                 PERIODIC: self.pumps.periodic,
             }
         self._pumps: PumpSide = pumps or self.pumps or NoPumps()
-        planning = Planning(record, reader, answers, self.book, self._pumps, self._posted, resource_reader)
+        returning = self.pumps.returning if self.pumps is not None else None
+        planning = Planning(record, reader, answers, self.book, self._pumps, self._posted, resource_reader, returning)
         offering = Offering(record, planning, answers, self.book, self._posted)
         self._desk = Desk(planning, self._gate, clock.now, self._offer, bound=(bounds or Bounds()).planning)
         recalling = Recalling(record, answers, self._posted)
-        self._recovery = Recovery(record, clock, self._gate, self._desk, offering, recalling, self._offer, carried)
+        self._recovery = Recovery(record, clock, self._gate, self._desk, offering, recalling, self._offer, carried, self._take)
         self._timers = Timers(record, clock, self._gate, {SILENT: fell_silent}, acts)
         self._workers = {
             way.destination.name: LaneWorker(record, clock, self._gate, way.send, way.destination.name, record.node, lane_limits)

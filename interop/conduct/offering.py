@@ -93,6 +93,7 @@ class Offering:
         Raises: RecordError, BadIntent: the intent stays, and is claimed again.
         """
         asked = await asked_of(intent.subject, intent.body, self._record)
+        await self._planning.after_its_pump(asked)
         while True:
             at = now()
             programme = await programme_at(self._record, intent.subject)

@@ -24,6 +24,7 @@ from interop.conduct.feeds import silent_feed
 from interop.conduct.keeping import keep
 from interop.conduct.programmes import planned_event
 from interop.conduct.reading import Reader, ResourceReader
+from interop.conduct.returning import Returning
 from interop.conduct.streams import OrderNow, order_now
 from interop.conduct.ward_index import rows_of_programme
 from interop.conduct.world import PumpSide, ReleaseBook, Situation
@@ -175,9 +176,13 @@ class Planning:
         pumps: PumpSide,
         posted: Posted,
         resources: ResourceReader | None = None,
+        returning: Returning | None = None,
     ) -> None:
-        """``posted`` is told of every message that was put into a lane, after its commit. ``resources`` None: no stored order is ever scanned here."""
-        self._resources = resources
+        """``posted`` is told of every message that was put into a lane, after its commit. ``resources`` None: no stored order is ever scanned here.
+
+        ``returning``: pumps that were connected to the server's last life; None: there are none.
+        """
+        self._resources, self._returning = resources, returning
         self._record, self._reader, self._answers, self._book, self._pumps = record, reader, answers, book, pumps
         self._posted = posted
 
@@ -186,6 +191,7 @@ class Planning:
 
         Raises: StoreUnavailable, Busy: not now; the intent stays. KeepsMoving.
         """
+        await self.after_its_pump(asked)
         for _ in range(MOST_TRIES):
             at = now()
             decision, outcome, order_key = await self._decided(asked, at)
@@ -202,6 +208,15 @@ class Planning:
             self._posted(decision.messages)
             return outcome
         raise KeepsMoving(asked.id)
+
+    async def after_its_pump(self, asked: Asked) -> None:
+        """After a start: until the pump that the request names is back, or will not come."""
+        if self._returning is None or not self._returning.is_awaited:
+            return
+        release = self._book().newest()
+        order = understood(self.read(asked, release), release)
+        if order is not None:
+            await self._returning.of(_at_its_pump(order, asked.scan).pump_id)
 
     async def give_up(self, asked: Asked, fault: Exception, now: datetime) -> Outcome:
         """Fail closed: a request whose planning met a fault of ours is refused (9016.check-failed), so that nobody waits for an answer.
@@ -239,6 +254,8 @@ class Planning:
         """The full check of a request as things stand now, also of one that was planned before (SR-47). Raises: StoreUnavailable."""
         book = self._book()
         situation = await self._pumps.situation(_at_its_pump(order, asked.scan)) if order is not None else Situation()
+        if situation.open_programme == asked.id:  # planned before: its own hold of the channel stands in nobody's way
+            situation = replace(situation, open_offer_on_channel="")
         known = await order_now(self._record, request)
         case = case_of(request, order, situation, known, prior, _release_for(situation, book), asked.received_at, asked.scan)
         silent = await silent_feed(self._record, known.sender, case.release.rules)

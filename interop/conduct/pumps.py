@@ -24,6 +24,7 @@ from interop.conduct.infusions import InfusionNow, RunAt, infusion_at, run_on, r
 from interop.conduct.offers import Offers
 from interop.conduct.planning import ORDER_NUMBERS
 from interop.conduct.pump_state import PUMPS, PumpNow, channel_of, pump_at, read_pump
+from interop.conduct.returning import Returning
 from interop.conduct.sent import on_pump, sent_at
 from interop.conduct.streams import programme_at
 from interop.conduct.to_show import last_program
@@ -116,6 +117,7 @@ class Pumps:
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.offers = make_offers(self.link_to)
+        self.returning = Returning()
         self.changed = asyncio.Event()
         """Set by every word of a pump, and when one comes or goes; whoever follows the reports clears it."""
 
@@ -159,6 +161,7 @@ class Pumps:
         return Situation(
             channel=channel_of(pump, report, running, _patient_of(here, runs), pump.pump_id in self._live),
             open_offer_on_channel=open_offer.today.placer_order_number if open_offer is not None and open_offer.today is not None else "",
+            open_programme=held.reference if held is not None else "",
             live_on=f"{elsewhere[0].pump_id} channel {elsewhere[0].channel_id}" if elsewhere else "",
             in_doubt=in_doubt,
             earlier=await last_program(self._record, order_id),
@@ -231,6 +234,7 @@ class Pumps:
         self.changed.set()
         await self._ack(live)
         await self._caught_up(live)
+        self.returning.came(hello.pump_id)
 
     async def heard(self, pump_id: str, word: said.Word) -> None:
         """Raises: RecordError: it is not on file; the pump says it again."""
@@ -432,6 +436,7 @@ class Pumps:
             for _, document in page:
                 pump = read_pump(document)
                 if pump.connected and pump.pump_id not in self._live:
+                    self.returning.expect(pump.pump_id)
                     await self._left(replace(pump, connected=False))
             after = page[-1][0]
 

@@ -41,10 +41,15 @@ class Recovery:
         recalling: Recalling,
         offered: Callable[[Outcome], None],
         others: Mapping[str, Handler],
+        later: Callable[[Intent], None],
     ) -> None:
-        """``others``: who carries out kinds of intent that are not conduct's own, such as the pump's side its withdrawals."""
+        """``others``: who carries out kinds of intent that are not conduct's own, such as the pump's side its withdrawals.
+
+        ``later`` carries an intent out by ``take`` in a task of its own: a new check may wait for a pump that comes back.
+        """
         self._record, self._clock, self._gate = record, clock, gate
         self._desk, self._offering, self._recalling, self._offered, self._others = desk, offering, recalling, offered, others
+        self._later, self._checking = later, set[str]()
 
     async def at_start(self) -> int:
         """Take up everything that is undone, before any door is open; returns how much that was. Raises: StoreUnavailable, Busy.
@@ -58,7 +63,7 @@ class Recovery:
         while claimed := await self._record.claim_intents(before, 1, PAGE):
             undone += claimed
         for intent in sorted(undone, key=lambda each: each.intent_id):
-            await self.take(intent)
+            await self._give(intent)
         return len(undone)
 
     async def run(self) -> None:
@@ -77,9 +82,16 @@ class Recovery:
         taken = 0
         while claimed := await self._record.claim_intents(self._clock.now(), HOLD_S, PAGE):
             for intent in claimed:
-                await self.take(intent)
+                await self._give(intent)
             taken += len(claimed)
         return taken
+
+    async def _give(self, intent: Intent) -> None:
+        """To whom it is for; what is checked anew waits for its pump by itself. Raises: StoreUnavailable, Busy."""
+        if intent.kind == OFFER:
+            self._later(intent)
+        else:
+            await self.take(intent)
 
     async def take(self, intent: Intent) -> None:
         """Carry out one intent that this process holds. Raises: StoreUnavailable, Busy: it stays, and is claimed again."""
@@ -87,9 +99,7 @@ class Recovery:
             if intent.kind == PLAN:
                 await self._plan(intent)
             elif intent.kind == OFFER:
-                outcome = await self._offering.check_again(intent, self._clock.now)
-                if outcome is not None and outcome.offered is not None:
-                    self._offered(outcome)
+                await self._check_again(intent)
             elif intent.kind == RECALL:
                 await self._recalling.carry_out(intent, self._clock.now)
             elif intent.kind in self._others:
@@ -102,6 +112,17 @@ class Recovery:
             await self._bury(intent, fault)
         except InteropError:
             log.exception("an intent could not be carried out; it stays", extra={"entry": intent.intent_id, "intent": intent.kind})
+
+    async def _check_again(self, intent: Intent) -> None:
+        if intent.intent_id in self._checking:
+            return  # it is under way here already
+        self._checking.add(intent.intent_id)
+        try:
+            outcome = await self._offering.check_again(intent, self._clock.now)
+        finally:
+            self._checking.discard(intent.intent_id)
+        if outcome is not None and outcome.offered is not None:
+            self._offered(outcome)
 
     async def _plan(self, intent: Intent) -> None:
         if intent.intent_id in self._desk.ids:

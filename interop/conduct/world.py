@@ -67,6 +67,7 @@ class Situation:
     channel: Channel | None = None
     patient: PatientFacts | None = None
     open_offer_on_channel: str = ""
+    open_programme: str = ""  # whose offer that is
     live_on: str = ""
     in_doubt: str = ""
     earlier: EarlierProgram | None = None
