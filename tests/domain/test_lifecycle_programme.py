@@ -197,7 +197,7 @@ def test_sr_12_there_is_one_way_to_the_pump_and_it_is_taken_once() -> None:
 
 
 def test_sr_01_nothing_but_the_pumps_word_confirms() -> None:
-    assert {event for (_, event), after in TRANSITIONS.items() if after is State.CONFIRMED} == {Confirmed}
+    assert {event for (before, event), after in TRANSITIONS.items() if after is State.CONFIRMED and before is not after} == {Confirmed}
 
 
 def test_sr_13_without_an_answer_the_offer_is_uncertain_and_somebody_is_sent_to_the_pump() -> None:
@@ -316,7 +316,33 @@ def test_a_program_that_was_confirmed_and_cleared_before_it_ran_is_rejected() ->
     assert after(*OFFERED, CONFIRMED, EXPIRED).state is State.EXPIRED
 
 
-@pytest.mark.parametrize("word", [WITHDRAWN, NEVER_SEEN, REFUSED_BY_PUMP, LOST, RECALL, SHOWN])
+def test_a_program_that_was_confirmed_and_recalled_before_it_ran_is_withdrawn() -> None:
+    assert after(*OFFERED, CONFIRMED, WITHDRAWN).state is State.WITHDRAWN
+    assert told(*OFFERED, CONFIRMED, WITHDRAWN) == ""
+
+
+@pytest.mark.parametrize("evidence", [Evidence.RUNNING, Evidence.WITHDRAWAL_ANSWER])
+def test_what_runs_or_ran_cannot_have_been_taken_back(evidence: Evidence) -> None:
+    with pytest.raises(NoRow, match="it runs, or ran"):
+        after(*UNCERTAIN, replace(RUNS, evidence=evidence), WITHDRAWN)
+
+
+@pytest.mark.parametrize("ending", [WITHDRAWN, NEVER_SEEN, replace(RUNS, evidence=Evidence.WITHDRAWAL_ANSWER), RUNS])
+def test_sr_46_the_log_is_replayed_after_the_answer_to_a_withdrawal_that_overtook_it(ending: ProgrammeEvent) -> None:
+    state = after(*UNCERTAIN, ending).state
+    replayed = after(*UNCERTAIN, ending, SHOWN, OPENED)
+    assert (replayed.state, replayed.shown, replayed.opened) == (state, True, True)
+    assert told(*UNCERTAIN, ending, SHOWN) == told(*UNCERTAIN, ending, SHOWN, OPENED) == ""
+
+
+@pytest.mark.parametrize("ending", [(REFUSED_BY_PUMP,), (LOST, ATTESTED)])
+def test_a_pump_that_shows_what_was_taken_for_gone_is_told_to_a_person(ending: tuple[ProgrammeEvent, ...]) -> None:
+    assert after(*OFFERED, *ending, SHOWN, OPENED).state is after(*OFFERED, *ending).state
+    assert told(*OFFERED, *ending, SHOWN).startswith("The pump shows a program that ")
+    assert told(*OFFERED, *ending, OPENED).startswith("The pump shows a program that ")
+
+
+@pytest.mark.parametrize("word", [NEVER_SEEN, REFUSED_BY_PUMP, LOST, RECALL, SHOWN, OPENED])
 def test_a_pump_that_confirmed_and_then_denies_it_reaches_a_person(word: ProgrammeEvent) -> None:
     with pytest.raises(NoRow):
         after(*OFFERED, CONFIRMED, word)

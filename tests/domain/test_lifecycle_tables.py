@@ -66,22 +66,35 @@ PROGRAMME_ROWS = """
     confirmed  confirmed          confirmed
     confirmed  rejected           rejected
     confirmed  expired            expired
+    confirmed  withdrawn          withdrawn
+    confirmed  offer-shown        confirmed
+    confirmed  offer-opened       confirmed
     refused    confirmed          confirmed
+    refused    offer-shown        refused
+    refused    offer-opened       refused
     refused    withdrawn          refused
     refused    never-seen         refused
     rejected   confirmed          confirmed
+    rejected   offer-shown        rejected
+    rejected   offer-opened       rejected
     rejected   withdrawn          rejected
     rejected   never-seen         rejected
     expired    confirmed          confirmed
+    expired    offer-shown        expired
+    expired    offer-opened       expired
     expired    withdrawn          expired
     expired    never-seen         expired
     withdrawn  confirmed          confirmed
+    withdrawn  offer-shown        withdrawn
+    withdrawn  offer-opened       withdrawn
     withdrawn  refused-by-pump    refused
     withdrawn  rejected           rejected
     withdrawn  expired            expired
     withdrawn  withdrawn          withdrawn
     withdrawn  never-seen         withdrawn
     attested   confirmed          confirmed
+    attested   offer-shown        attested
+    attested   offer-opened       attested
     attested   refused-by-pump    attested
     attested   rejected           attested
     attested   expired            attested

@@ -84,22 +84,35 @@ TRANSITIONS: Mapping[tuple[State | None, type[ProgrammeEvent]], State] = Mapping
         (State.CONFIRMED, Confirmed): State.CONFIRMED,  # 6  the same said again: the withdrawal crossed the decision
         (State.CONFIRMED, Rejected): State.REJECTED,  # 6  cleared before it ran
         (State.CONFIRMED, Expired): State.EXPIRED,  # 6  confirmed, never started, and the pump let go of it
+        (State.CONFIRMED, Withdrawn): State.WITHDRAWN,  # 5  confirmed, never started, and recalled in time
+        (State.CONFIRMED, OfferShown): State.CONFIRMED,  # 5  replayed: the answer to the withdrawal had overtaken the log
+        (State.CONFIRMED, OfferOpened): State.CONFIRMED,  # 6  likewise
         (State.REFUSED, Confirmed): State.CONFIRMED,  # 6  the pump's word is the truth; and an alert (D-09)
         (State.REJECTED, Confirmed): State.CONFIRMED,  # 6  the pump's word is the truth; and an alert (D-09)
         (State.EXPIRED, Confirmed): State.CONFIRMED,  # 6  the pump's word is the truth; and an alert (D-09)
         (State.WITHDRAWN, Confirmed): State.CONFIRMED,  # 6  the pump's word is the truth; and an alert (D-09)
         (State.ATTESTED, Confirmed): State.CONFIRMED,  # 6  the pump's word is the truth; and an alert (D-09)
+        (State.REFUSED, OfferShown): State.REFUSED,  # 5  it was answered as not sent, and it is there; and an alert
+        (State.REFUSED, OfferOpened): State.REFUSED,  # 6  likewise
         (State.REFUSED, Withdrawn): State.REFUSED,  # 5  the withdrawal crossed the refusal
         (State.REFUSED, NeverSeen): State.REFUSED,  # 5  a refused offer is not kept
+        (State.REJECTED, OfferShown): State.REJECTED,  # 5  how it began, told again
+        (State.REJECTED, OfferOpened): State.REJECTED,  # 6  likewise
         (State.REJECTED, Withdrawn): State.REJECTED,  # 5  the withdrawal crossed the rejection
         (State.REJECTED, NeverSeen): State.REJECTED,  # 5  likewise
+        (State.EXPIRED, OfferShown): State.EXPIRED,  # 5  how it began, told again
+        (State.EXPIRED, OfferOpened): State.EXPIRED,  # 6  likewise
         (State.EXPIRED, Withdrawn): State.EXPIRED,  # 5  the withdrawal crossed the expiry
         (State.EXPIRED, NeverSeen): State.EXPIRED,  # 5  likewise
         (State.WITHDRAWN, Withdrawn): State.WITHDRAWN,  # 5  asked twice, after a crash
         (State.WITHDRAWN, NeverSeen): State.WITHDRAWN,  # 5  asked twice, after a crash
+        (State.WITHDRAWN, OfferShown): State.WITHDRAWN,  # 5  replayed: the answer to the withdrawal had overtaken the log
+        (State.WITHDRAWN, OfferOpened): State.WITHDRAWN,  # 6  likewise
         (State.WITHDRAWN, RefusedByPump): State.REFUSED,  # 5  had ended so before we asked: replayed after a lost link
         (State.WITHDRAWN, Rejected): State.REJECTED,  # 6  had ended so before we asked
         (State.WITHDRAWN, Expired): State.EXPIRED,  # 6  had ended so before we asked
+        (State.ATTESTED, OfferShown): State.ATTESTED,  # 5  stays closed as unknown; and an alert
+        (State.ATTESTED, OfferOpened): State.ATTESTED,  # 6  likewise
         (State.ATTESTED, RefusedByPump): State.ATTESTED,  # 5  stays closed as unknown; the pump's word is on file
         (State.ATTESTED, Rejected): State.ATTESTED,  # 6  likewise
         (State.ATTESTED, Expired): State.ATTESTED,  # 6  likewise
@@ -116,6 +129,10 @@ ALERTS: Mapping[tuple[State | None, type[ProgrammeEvent]], str] = MappingProxyTy
         (State.EXPIRED, Confirmed): "The pump confirmed a program that had expired. Look at the pump.",
         (State.WITHDRAWN, Confirmed): "The pump confirmed a program that had been withdrawn. Look at the pump.",
         (State.ATTESTED, Confirmed): "The pump confirmed a program that a clinician's statement had closed. Look at the pump.",
+        (State.REFUSED, OfferShown): "The pump shows a program that had been refused. Look at the pump.",
+        (State.REFUSED, OfferOpened): "The pump shows a program that had been refused. Look at the pump.",
+        (State.ATTESTED, OfferShown): "The pump shows a program that a clinician's statement had closed. Look at the pump.",
+        (State.ATTESTED, OfferOpened): "The pump shows a program that a clinician's statement had closed. Look at the pump.",
     }
 )
 """Rows that a person is told of at once; ``alert`` adds those that depend on more than the state."""
@@ -214,7 +231,7 @@ def _differ(known: Confirmed, told: Confirmed) -> bool:
 def apply(stream: Stream | None, event: ProgrammeEvent) -> Stream:
     """The programme after the event.
 
-    Raises: NoRow: the table has no row, or a pump speaks of an offer that was never sent.
+    Raises: NoRow: the table has no row, or a pump speaks of an offer that was never sent, or denies what it said.
     """
     if stream is None:
         if not isinstance(event, Planned):
@@ -223,6 +240,8 @@ def apply(stream: Stream | None, event: ProgrammeEvent) -> Stream:
     state = TABLE.step(stream.state, event)
     if isinstance(event, ToldByPump) and not stream.offer_id:
         raise NoRow(stream.state, event, "no offer of it was ever sent")
+    if stream.state is State.CONFIRMED and (why := _denies(stream.confirmed, event)):
+        raise NoRow(stream.state, event, why)
     stream = replace(stream, state=state)
     match event:
         case RefusedByChecks(reasons=reasons) | RefusedByPump(reasons=reasons):
@@ -247,6 +266,18 @@ def apply(stream: Stream | None, event: ProgrammeEvent) -> Stream:
             return replace(stream, attested=event.saw, attested_by=event.by, last_reason=event.words or event.saw.value)
         case _:
             return stream
+
+
+def _denies(confirmed: Confirmed | None, event: ProgrammeEvent) -> str:
+    """Why a word after the confirmation contradicts it; empty: it does not. What is confirmed and was not seen to run may still be taken back."""
+    by_decision = confirmed is not None and confirmed.evidence is Evidence.DECISION
+    match event:
+        case Withdrawn() if not by_decision:
+            return "it runs, or ran"
+        case OfferShown() | OfferOpened() if by_decision:
+            return "the same log has told the decision already"
+        case _:
+            return ""
 
 
 def _fuller(known: Confirmed | None, told: Confirmed) -> Confirmed:
