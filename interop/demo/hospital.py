@@ -95,6 +95,7 @@ class Hospital:
 
     Attributes:
         orders: those that were sent, by the name that the story gives them.
+        marks: how far a log had got, by the name that the story gives it.
         lives: how often the server was started.
         speed: how many times as fast the world runs while a pump only delivers.
     """
@@ -110,6 +111,7 @@ class Hospital:
     chart: Chart
     stopping: Stopping
     orders: dict[str, Order] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
     lives: int = 1
     speed: int = 60
     _nurse: Nurse | None = None

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 H = TypeVar("H")
 """The hospital that the story is played in."""
 
 
 class Who(StrEnum):
-    """The three witnesses. None of them is the server's own word on what it did."""
+    """Who is asked. The first three are the witnesses, and none of them is the server's own word on what it did."""
 
     EHR = "EHR"  # the bytes that the stand-in EHR got
     PUMP = "pump"  # the pump's own log
     FHIR = "FHIR"  # a read at /fhir/r4
+    PAGE = "page"  # what the nurse must be told beside that, at the bedside page
+
+
+THREE: Final = frozenset({Who.EHR, Who.PUMP, Who.FHIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,6 @@ class Step(Generic[H]):
 
     def __post_init__(self) -> None:
         """Raises: ValueError: a witness neither speaks nor has a reason to be silent, or does both; or nobody speaks."""
-        speaking = {witness.who for witness in self.witnesses}
-        if not speaking or speaking & set(self.silent) or speaking | set(self.silent) != set(Who):
+        speaking = {witness.who for witness in self.witnesses} & THREE
+        if not speaking or speaking & set(self.silent) or speaking | set(self.silent) != THREE:
             raise ValueError(f"{self.name}: each of the three witnesses speaks, or it is said why not")

@@ -130,16 +130,16 @@ def screen_differs(hospital: Hospital, place: Place, expected: Mapping[str, str]
 
 
 def confirm_and_start(hospital: Hospital, say: Say) -> None:
-    press_until_it_runs(hospital, say, HERE)
+    press_until_it_runs(hospital, say, HERE, BADGE)
 
 
-def press_until_it_runs(hospital: Hospital, say: Say, place: Place) -> None:
+def press_until_it_runs(hospital: Hospital, say: Say, place: Place, badge: str) -> None:
     """Confirm, look, start: two keys, and nothing runs between them (SR-63). Raises: Missing."""
-    hospital.pumps.press(place.pump, "confirm", channel=place.channel, badge=BADGE)
+    hospital.pumps.press(place.pump, "confirm", channel=place.channel, badge=badge)
     state = hospital.pumps.channel(place)["state"]
     say(f"confirmed: {place} is {state}, and delivers nothing")
     must_be("READY", state)
-    hospital.pumps.press(place.pump, "start", channel=place.channel, badge=BADGE)
+    hospital.pumps.press(place.pump, "start", channel=place.channel, badge=badge)
     say(f"start pressed: {place} is {hospital.pumps.channel(place)['state']}")
 
 
