@@ -201,9 +201,11 @@ class Opening:
         server = self._start(lambda: _serve(places))
         ehr = self._start(lambda: _ehr(places, ports))
         with ThreadPoolExecutor() as pool:
-            _all(*(pool.submit(work, places) for work in (_enroll, _add_nurse, _add_client)))
+            enrolled, others = pool.submit(_enroll, places), [pool.submit(work, places) for work in (_add_nurse, _add_client)]
+            enrolled.result()
+            fleet = self._start(lambda: _fleet(places, f"wss://127.0.0.1:{ports['pumps']}/pump-link/1"))
+            _all(*others)
         _ready(server)
-        fleet = self._start(lambda: _fleet(places, server.address("pumps")))
         desk, pumps = (
             EhrDesk(ehr.address("page"), places.ehr / "key"),
             PumpDesk(fleet.address("panel"), fleet.address("control"), places.pumps / "key"),

@@ -15,7 +15,7 @@ from interop.demo.step import Seen, Step, Who, Witness
 Say = Callable[[str], None]
 
 FIRST_STRETCH: Final = timedelta(minutes=2)
-NEARLY: Final = timedelta(seconds=2)
+NEARLY: Final = timedelta(seconds=1)
 """The last of a volume is given at the pace of the wall."""
 
 

@@ -15,7 +15,7 @@ ORDER: Final = "ORD-1001"
 HERE: Final = Place("LVP-0001", "A")
 BADGE: Final = "N0001"
 """The nurse who asks for it (ORC-19), and whose badge the pump reads."""
-VTBI_ML: Final = "5"
+VTBI_ML: Final = "4"
 
 SHOWN: Final[Mapping[str, str]] = {
     "patient": "Rivera, Ana",
