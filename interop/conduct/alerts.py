@@ -1,8 +1,14 @@
-"""Alerts: what a person must look at, kept until a named person says that they have. They are told on the pages and block nothing by themselves."""
+"""Alerts: what a person must look at, kept until a named person says that they have. They are told on the pages and block nothing by themselves.
+
+What is said again of the same thing takes the place of what was said before: one row for each thing, so that a pump that says much hides no other
+(SEC-42). Each time is in the audit.
+"""
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from interop.conduct.decision import Decision
@@ -11,14 +17,16 @@ from interop.domain.finding import Owner
 from interop.ports import AuditRow, Projected, Record
 
 ALERTS: Final = "alert"
-"""Alert id → what must be looked at; the row goes when somebody has."""
+"""What it is about → what must be looked at; the row goes when somebody has."""
 
 PAGE: Final = 200
+OF: Final = "_"
+NUMBERS: Final = re.compile("[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """``words`` are for the person whose move it is; they name no patient. Empty: does not apply."""
+    """``words`` are for the person whose move it is; they name no patient. Empty: does not apply. ``at``: when it was last said."""
 
     id: str
     at: datetime
@@ -34,17 +42,50 @@ class Alert:
 _SHAPE = shape_of(Alert)
 
 
+def key_of(alert: Alert) -> str:
+    """What it is about: where, of which order and attempt, and which words; a number in them, as of a word in a log, makes no other thing of it.
+
+    A programme or infusion without an order on file is one that a pump names as it likes: it does not count.
+    """
+    of_order = (alert.order_id, alert.programme_id, alert.infusion_id) if alert.order_id else ()
+    about = (alert.pump_id, alert.channel_id, *of_order, NUMBERS.sub("#", alert.words))
+    return sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+
 def raised(alert: Alert) -> Decision:
     """To be committed with what it is about."""
     row = AuditRow(alert.at, "system", "alert.raise", alert.words, pump=alert.pump_id, subject=alert.programme_id or alert.infusion_id)
-    return Decision(kept=(Projected(ALERTS, alert.id, json.dumps(_SHAPE.write(alert))),), audit=(row,))
+    return Decision(kept=(Projected(ALERTS, key_of(alert), json.dumps(_SHAPE.write(alert))),), audit=(row,))
 
 
 def seen(id: str, by: str, words: str, now: datetime) -> Decision:
-    """A person has looked."""
-    return Decision(kept=(Projected(ALERTS, id, None),), audit=(AuditRow(now, by, "alert.seen", words, subject=id),))
+    """A person has looked; ``id`` as ``open_alerts`` gives it."""
+    return Decision(kept=(Projected(ALERTS, _key(id), None),), audit=(AuditRow(now, by, "alert.seen", words, subject=id),))
 
 
-async def open_alerts(record: Record, limit: int = 500) -> tuple[Alert, ...]:
-    """Those that nobody has looked at, the oldest first. Raises: StoreUnavailable."""
-    return tuple(_SHAPE.read(json.loads(document)) for _, document in await record.projections(ALERTS, limit=limit))
+async def open_alerts(record: Record, limit: int | None = None) -> tuple[Alert, ...]:
+    """Those that nobody has looked at, the oldest first; all, or the first ``limit``. Raises: StoreUnavailable.
+
+    Their ids say of each time anew what it is about, so that what is said again is not taken for seen.
+    """
+    found: list[Alert] = []
+    after = ""
+    while page := await record.projections(ALERTS, after, PAGE):
+        found += [_read(key, document) for key, document in page]
+        after = page[-1][0]
+    return tuple(sorted(found, key=lambda alert: (alert.at, alert.id))[:limit])
+
+
+async def said_now(record: Record, id: str) -> Alert | None:
+    """What is open of what this alert was about: it itself, or what was said of it since. Raises: StoreUnavailable."""
+    document = await record.projection(ALERTS, _key(id))
+    return None if document is None else _read(_key(id), document)
+
+
+def _key(id: str) -> str:
+    return id.partition(OF)[0]
+
+
+def _read(key: str, document: str) -> Alert:
+    alert: Alert = _SHAPE.read(json.loads(document))
+    return alert if alert.id == key else replace(alert, id=f"{key}{OF}{alert.id}")

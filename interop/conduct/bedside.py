@@ -12,7 +12,7 @@ from typing import Final
 
 from interop.conduct import naming
 from interop.conduct.about import row_of
-from interop.conduct.alerts import Alert, open_alerts, raised, seen
+from interop.conduct.alerts import Alert, raised, said_now, seen
 from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
 from interop.conduct.infusions import InfusionNow, RunAt, all_runs, infusion_at, run_on
@@ -129,9 +129,12 @@ class Bedside:
         await self._offers.recall(programme_id, by, RecallCause.CANCELLED_BY_CLIENT)
 
     async def seen(self, alert_id: str, by: str, words: str = "") -> None:
-        """A person has looked at what an alert is about. Raises: NotSo: somebody else has."""
-        if not any(alert.id == alert_id for alert in await open_alerts(self._record)):
+        """A person has looked at what an alert is about. Raises: NotSo: somebody else has, or it was said again since."""
+        alert = await said_now(self._record, alert_id)
+        if alert is None:
             raise NotSo("somebody has looked at this already")
+        if alert.id != alert_id:
+            raise NotSo("it has happened again since this page was drawn: look again")
         now = self._clock.now()
         await self._record.commit(seen(alert_id, by, words, now).commit(now))
 

@@ -3,7 +3,9 @@
 A report says what was true when it was said. Whether it still is, depends on when the pump was last heard (SR-45): nothing is inferred from silence.
 """
 
+import functools
 import json
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +16,8 @@ from interop.domain.channel import Channel, Running
 from interop.domain.library import LibraryRef
 from interop.domain.patient import PatientId
 from interop.ports import Projected, Record
+
+log = logging.getLogger(__name__)
 
 PUMPS: Final = "pump"
 """Pump id → its newest report."""
@@ -66,9 +70,11 @@ class PumpNow:
         return next((each for each in self.channels if each.channel_id == channel_id), None)
 
     def told(self, status: said.Status, now: datetime) -> "PumpNow":
-        """After a status: the channels that it names are as it says, the others as before."""
+        """After a status: the channels that it names are as it says, the others as before. A pump has the channels that its hello named."""
         newer = {each.channel_id: each for each in status.channels}
-        channels = tuple(newer.pop(each.channel_id, each) for each in self.channels) + tuple(newer.values())
+        channels = tuple(newer.pop(each.channel_id, each) for each in self.channels)
+        if newer:
+            _more_than_said(self.pump_id)
         return replace(
             self,
             channels=channels,
@@ -108,6 +114,12 @@ async def pump_at(record: Record, pump_id: str) -> PumpNow | None:
     """The newest report on file; ``None``: this pump never said hello. Raises: StoreUnavailable."""
     document = await record.projection(PUMPS, pump_id)
     return None if document is None else read_pump(document)
+
+
+@functools.lru_cache(maxsize=1024)
+def _more_than_said(pump_id: str) -> None:
+    """Once for each pump."""
+    log.warning("a pump tells of channels that its hello did not name; they are passed over", extra={"pump": pump_id})
 
 
 def channel_of(pump: PumpNow, report: said.ChannelReport, running: Running | None, patient: PatientId | None, online: bool) -> Channel:

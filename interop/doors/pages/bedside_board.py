@@ -90,15 +90,14 @@ class Board:
         for each in await self._mine.of(actor.id):
             patients.append(await self._view.patient(each))
             await asyncio.sleep(0)  # others have their turn: a page may show many
-        alerts = await open_alerts(self._record, MOST_ALERTS + 1)
-        mine, others = _sorted(alerts, patients)
+        mine, others = _sorted(await open_alerts(self._record), patients)
         nobodys = [each for each in await self._view.nobodys() if _may_be_of(each, patients)]
         programme_id, above = await self._now(request, actor, patients, now)
         await asyncio.sleep(0)
         drawn = [
             self._part(request, actor, "banner", health=self._record.health(), failing=StoreState.FAILING),
             above,
-            self._part(request, actor, "alerts", mine=mine, others=others[:MOST_ALERTS], more=len(alerts) > MOST_ALERTS),
+            self._part(request, actor, "alerts", mine=mine, others=others[:MOST_ALERTS], more=len(others) > MOST_ALERTS),
             self._part(request, actor, "nobodys", channels=nobodys),
         ]
         for patient in patients:
