@@ -15,10 +15,10 @@ from interop.conduct.about import row_of
 from interop.conduct.alerts import Alert, raised, said_now, seen
 from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
+from interop.conduct.hearing import IDLE
 from interop.conduct.infusions import InfusionNow, RunAt, all_runs, infusion_at, run_on
 from interop.conduct.offers import Offers
 from interop.conduct.pump_state import pump_at
-from interop.conduct.pumps import IDLE
 from interop.conduct.settling import Attest
 from interop.conduct.streams import programme_at
 from interop.conduct.world import Ids, Link, NotConnected, OutcomeUnknown

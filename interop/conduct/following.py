@@ -14,6 +14,7 @@ from interop.conduct import naming
 from interop.conduct.decision import Told
 from interop.conduct.infusions import InfusionNow, RunAt
 from interop.conduct.sent import Sent
+from interop.conduct.settling import Runs
 from interop.conduct.streams import ProgrammeNow
 from interop.domain import pump as said
 from interop.domain.errors import PumpError
@@ -39,11 +40,11 @@ from interop.domain.events.infusion import (
     Started,
     VolumeCompleted,
 )
-from interop.domain.events.nouns import Setting
-from interop.domain.events.programme import Confirmed, Evidence, Planned, ProgrammeEvent
+from interop.domain.events.nouns import PatientNumber, Setting
+from interop.domain.events.programme import Planned
 from interop.domain.lifecycle import infusion as infusions
-from interop.domain.lifecycle import programme as programmes
 from interop.ports import Projected
+from interop.stages.confirm import not_as_offered
 
 ENDS: Final[Mapping[str, EndCause]] = MappingProxyType(
     {
@@ -80,6 +81,8 @@ class Known:
     sent: Sent | None = None
     order_number: str = ""  # D-20
     others: tuple[tuple[RunAt, InfusionNow], ...] = ()  # all that runs on this pump, where the event is of the whole pump
+    patients: frozenset[PatientNumber] = frozenset()  # whom the pump names, and whose infusions it runs
+    elsewhere: str = ""  # where the offer that the event names was made to, if that is not this channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class Followed:
     idle: str = ""
     busy: str = ""
     run: RunAt | None = None
+    confirms: Runs | None = None
+    """The programme ``known.sent`` is in force, by the pump's word that it runs: to be settled in the same commit (D-09)."""
 
 
 def follow(pump_id: str, event: said.Event, pump: PumpSaid, known: Known, association_id: str, now: datetime) -> Followed:
@@ -107,6 +112,8 @@ def follow(pump_id: str, event: said.Event, pump: PumpSaid, known: Known, associ
             return _patient_changed(event, known, now)
         case said.Kind.RATE_CHANGED:
             return _rate_changed(event, pump, known, now)
+    if not event.channel_id and event.kind in (said.Kind.ALARM_RAISED, said.Kind.ALARM_CLEARED):
+        return _of_the_whole_pump(event, pump, known, now)
     if known.infusion is None:
         if event.infusion_id:
             raise NotSaid("it speaks of an infusion whose start is not on file")
@@ -177,21 +184,19 @@ def _opening(pump_id: str, channel_id: str, run: said.Run, known: Known) -> dict
 def _opened(
     pump_id: str, channel_id: str, run: said.Run, opening: Started | Found, by: str, known: Known, association_id: str, now: datetime
 ) -> Followed:
+    """A run from an offer is its order's if it is what was offered, for whom it was offered; if not, it is nobody's and a person is told (D-23)."""
     infusion_id = naming.infusion_id(pump_id, run.infusion_id)
     version = 0 if known.infusion is None else known.infusion.version
     events: list[InfusionEvent] = [opening]
-    told: list[Told] = []
     alerts: list[str] = []
+    confirms: Runs | None = None
     at = RunAt(infusion_id, pump_id, channel_id)
     if known.programme is not None and known.sent is not None and known.programme.today is not None:
         planned = next(each for each in known.programme.events if isinstance(each, Planned))
-        confirmed, words = _confirmed_by_running(known.programme, run, by, opening.pump, now)
-        told += confirmed
-        alerts += words
-        if (planned.pump_id, planned.channel_id or channel_id) != (pump_id, channel_id):
-            alerts.append("A channel runs a program that was offered to another channel. Look at the pump.")
-        elif planned.patient is not None:
-            who = known.programme.today.confirmed_by or by
+        confirms = _runs(run, by)
+        against = list(not_as_offered(planned, run, known.patients))
+        alerts += [f"{each} It is documented for nobody: look at the pump." for each in against]
+        if not against and planned.patient is not None:
             events.append(
                 AssociationMade(
                     at=now,
@@ -199,7 +204,7 @@ def _opened(
                     patient=planned.patient,
                     placer_order_number=planned.placer_order_number,
                     basis=AssociationBasis.OFFER_CONFIRMED,
-                    by=who,
+                    by=known.programme.today.confirmed_by or by,
                 )
             )
             at = RunAt(
@@ -214,43 +219,39 @@ def _opened(
                 known.order_number,
             )
     elif run.offer_id:
-        alerts.append("A channel runs a program whose offer is not on file here. Look at the pump.")
+        alerts.append(_not_here(known))
     after = infusions.fold(events) if known.infusion is None or known.infusion.today is None else _applied(known.infusion, events)
     if after is None:
         raise NotSaid("nothing was opened")
-    told.append(Told(naming.infusion_stream(infusion_id), version, tuple(events)))
-    return Followed(tuple(told), tuple(alerts), at.rows(), busy=infusion_id, run=at)
+    rows = at.rows()
+    if known.run is not None and known.run.infusion_id != infusion_id:  # the end of what ran here before was never told
+        rows = (*known.run.over(), *rows)
+        alerts.append("Another infusion ran on this channel before, and its end was not told. Complete its documentation.")
+    told = Told(naming.infusion_stream(infusion_id), version, tuple(events))
+    return Followed((told,), tuple(alerts), rows, busy=infusion_id, run=at, confirms=confirms)
 
 
-def _confirmed_by_running(
-    programme: ProgrammeNow, run: said.Run, by: str, told_by: PumpSaid | None, now: datetime
-) -> tuple[list[Told], tuple[str, ...]]:
-    """D-09: a start that arrives after the offer was expired, withdrawn, refused or in doubt is still the truth, and a person is told."""
-    today = programme.today
-    if today is None or today.state is programmes.State.CONFIRMED:
-        return [], ()
-    settings = tuple(
-        Setting(name, value)
-        for name, value in (("rate", run.set_rate or run.rate), ("dose rate", run.dose_rate), ("vtbi", run.vtbi))
-        if value
-    )
-    event = Confirmed(
-        at=now,
-        pump=told_by,
-        evidence=Evidence.RUNNING,
-        by=by,
-        second_check_by=run.second_check_by,
-        settings=settings,
-        edits=(),
-        overrides=(),
-    )
-    return [_step(programme, event)], _words(programmes.alert(today, event))
+def _not_here(known: Known) -> str:
+    if known.elsewhere:
+        return f"A channel runs a program that was offered to {known.elsewhere}. It is documented for nobody: look at the pump."
+    return "A channel runs a program whose offer is not on file here. Look at the pump."
 
 
-def _step(programme: ProgrammeNow, event: ProgrammeEvent) -> Told:
-    """Raises: NoRow."""
-    programmes.apply(programme.today, event)
-    return Told(programme.stream, programme.version, (event,))
+def _runs(run: said.Run, by: str) -> Runs:
+    """D-09: a start that arrives after the offer was expired, withdrawn, refused or in doubt is the truth."""
+    values = (("rate", run.set_rate or run.rate), ("dose rate", run.dose_rate), ("vtbi", run.vtbi))
+    return Runs(by, run.second_check_by, tuple(Setting(name, value) for name, value in values if value is not None))
+
+
+def _of_the_whole_pump(event: said.Event, pump: PumpSaid, known: Known, now: datetime) -> Followed:
+    """An alarm of the pump itself is one of everything that it runs."""
+    told: list[Told] = []
+    for _, infusion in known.others:
+        happened = _happened(event, pump, now)
+        if happened is not None and infusion.today is not None:
+            infusions.apply(infusion.today, happened)
+            told.append(Told(infusion.stream, infusion.version, (happened,)))
+    return Followed(tuple(told))
 
 
 def _rate_changed(event: said.Event, pump: PumpSaid, known: Known, now: datetime) -> Followed:
@@ -270,13 +271,10 @@ def _rate_changed(event: said.Event, pump: PumpSaid, known: Known, now: datetime
         by=event.by,
     )
     followed = _to(known, (changed,))
-    if not programme_id or known.programme is None or known.programme.today is None:
-        return followed
-    if known.programme.today.state is programmes.State.CONFIRMED:
-        return followed
-    run = said.Run(event.infusion_id, set_rate=event.rate, dose_rate=event.dose_rate)
-    confirmed, words = _confirmed_by_running(known.programme, run, event.by, pump, now)
-    return replace(followed, told=(*followed.told, *confirmed), alerts=(*followed.alerts, *words))
+    if not programme_id:
+        alerts = (_not_here(known),) if event.offer_id else ()
+        return replace(followed, alerts=(*followed.alerts, *alerts))
+    return replace(followed, confirms=_runs(said.Run(event.infusion_id, set_rate=event.rate, dose_rate=event.dose_rate), event.by))
 
 
 def _to(known: Known, events: Sequence[InfusionEvent]) -> Followed:
@@ -293,8 +291,11 @@ def _to(known: Known, events: Sequence[InfusionEvent]) -> Followed:
         rows = known.run.over()
     elif runs_again:
         rows = _run_of(after, known).rows()
-    is_idle = after.state in (infusions.State.PAUSED, infusions.State.ENDED) and after.association is not None
-    return Followed(told, alerts, rows, *((after.infusion_id, "") if is_idle else ("", after.infusion_id)))
+    if after.state is infusion.today.state:
+        return Followed(told, alerts, rows)  # an alarm while it stands still does not begin the hours anew
+    delivers = after.state in (infusions.State.RUNNING, infusions.State.KVO)
+    idle = "" if delivers or after.association is None else after.infusion_id
+    return Followed(told, alerts, rows, idle, after.infusion_id if delivers else "")
 
 
 def _run_of(stream: infusions.Stream, known: Known) -> RunAt:

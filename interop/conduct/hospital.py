@@ -24,12 +24,13 @@ from interop.conduct.desk import Desk, QueueView
 from interop.conduct.documenting import Documenting
 from interop.conduct.feeds import SILENT, fell_silent
 from interop.conduct.gate import Gate
+from interop.conduct.hearing import IDLE, PERIODIC
 from interop.conduct.intake import Intake, SpeaksFor, Tally
 from interop.conduct.lanes import DEFAULT_LIMITS, LaneLimits, LaneTally, LaneWorker
 from interop.conduct.offering import Offering
 from interop.conduct.offers import ANSWER_DUE, LIFE_OVER, Offers
 from interop.conduct.planning import Outcome, Planning
-from interop.conduct.pumps import IDLE, PERIODIC, SILENT_PUMP, Pumps
+from interop.conduct.pumps import SILENT_PUMP, Pumps
 from interop.conduct.reading import Reader, Renderer, ResourceReader
 from interop.conduct.recalling import WITHDRAW, Recalling
 from interop.conduct.recovery import Handler, Recovery

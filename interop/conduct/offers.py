@@ -19,25 +19,27 @@ from interop.conduct.asked import asked_of
 from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
 from interop.conduct.effects import ANSWERS, keep_answer, no_longer_waits, release_channel, waiting_for
-from interop.conduct.infusions import infusion_at, run_on
+from interop.conduct.infusions import InfusionNow, infusion_at, run_on
 from interop.conduct.planning import OPEN, Posted, closed, offer_intent
 from interop.conduct.pump_state import pump_at
 from interop.conduct.recalling import WITHDRAWALS, ask_back, asked_back
-from interop.conduct.sent import Sent, sent_at
-from interop.conduct.settling import Fact, NoLink, Settled
+from interop.conduct.sent import Sent, on_pump, sent_at
+from interop.conduct.settling import ChannelMoved, Fact, NoLink, Settled
 from interop.conduct.streams import ProgrammeNow, programme_at
 from interop.conduct.to_show import last_program_row, to_show
 from interop.conduct.world import Ids, Link, NotConnected, OutcomeUnknown, ReleaseBook
 from interop.domain import pump as said
 from interop.domain.errors import InteropError
 from interop.domain.events.event import PumpSaid
-from interop.domain.events.programme import Confirmed, OfferOpened, OfferSent, OfferShown, RecallCause, Recalled
+from interop.domain.events.programme import Confirmed, Evidence, OfferOpened, OfferSent, OfferShown, Planned, RecallCause, Recalled
 from interop.domain.finding import Owner
+from interop.domain.lifecycle import infusion as infusions
 from interop.domain.lifecycle.programme import State
 from interop.domain.lifecycle.table import NoRow
 from interop.domain.plan import Offer
 from interop.domain.sender import ApplicationAck
 from interop.ports import AuditRow, Clock, Gone, Intent, KeyRelease, Record, StreamMoved, Timer, TimerEnd
+from interop.stages.confirm import to_be_told
 
 log = logging.getLogger(__name__)
 
@@ -81,17 +83,17 @@ class Offers:
             programme = await programme_at(self._record, programme_id)
             if programme.today is None or programme.today.state is not State.PLANNED:
                 return
-            link = self._link_to(offer.pump_id)
             sent = await self._about(programme, offer)
             if sent is None:
                 return
-            decision = (
-                self._leaves(programme, offer, sent, now) if link is not None else await self._settled(programme, sent, NoLink(), None, now)
-            )
-            if link is None:
-                decision = decision.and_(Decision(done=(offer_intent(programme_id),)))
-            elif (run := await run_on(self._record, offer.pump_id, offer.channel_id)) is not None:
-                infusion = await infusion_at(self._record, run.infusion_id)
+            link = self._link_to(offer.pump_id)
+            infusion = await self._runs_there(offer)
+            against = NoLink() if link is None else None if _is_as_planned(offer, infusion) else ChannelMoved()
+            if against is not None:
+                decision = (await self._settled(programme, sent, against, None, now)).and_(Decision(done=(offer_intent(programme_id),)))
+            else:
+                decision = self._leaves(programme, offer, sent, now)
+            if infusion is not None:
                 decision = decision.and_(Decision(told=(Told(infusion.stream, infusion.version),)))
             try:
                 await self._record.commit(decision.commit(now))
@@ -100,10 +102,14 @@ class Offers:
             except Gone:
                 return  # another has taken it there
             self.posted(decision.messages)
-            if link is not None:
+            if link is not None and against is None:
                 await self._out(link, programme, offer, sent, now)
             return
         raise StreamMoved(naming.programme_stream(programme_id), 0, 0)
+
+    async def _runs_there(self, offer: Offer) -> InfusionNow | None:
+        run = await run_on(self._record, offer.pump_id, offer.channel_id)
+        return None if run is None else await infusion_at(self._record, run.infusion_id)
 
     async def _about(self, programme: ProgrammeNow, offer: Offer) -> Sent | None:
         today = programme.today
@@ -146,11 +152,11 @@ class Offers:
 
     # ── what is heard of it ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def settle(self, programme_id: str, fact: Fact, pump: PumpSaid | None, by_pump: str = "") -> None:
-        """Record a fact about an offer; ``by_pump``: the pump whose word it is. Raises: RecordError."""
+    async def settle(self, programme_id: str, fact: Fact, pump: PumpSaid | None, told_by: tuple[str, str] | None = None) -> None:
+        """Record a fact about an offer; ``told_by``: the pump and channel whose word it is. Raises: RecordError."""
         for _ in range(MOST_TRIES):
             now = self._clock.now()
-            decision = await self.heard(programme_id, fact, pump, now, by_pump)
+            decision = await self.heard(programme_id, fact, pump, now, told_by)
             try:
                 await self._record.commit(decision.commit(now))
             except (StreamMoved, Gone):
@@ -159,23 +165,26 @@ class Offers:
             return
         raise StreamMoved(naming.programme_stream(programme_id), 0, 0)
 
-    async def heard(self, programme_id: str, fact: Fact, pump: PumpSaid | None, now: datetime, by_pump: str = "") -> Decision:
+    async def heard(
+        self, programme_id: str, fact: Fact, pump: PumpSaid | None, now: datetime, told_by: tuple[str, str] | None = None
+    ) -> Decision:
         """What a fact about an offer comes to, to be committed by the caller; after StreamMoved or Gone, ask again. Raises: StoreUnavailable.
 
-        A pump speaks of what was offered to itself, and its word about another's offer counts for nothing but an alert (SEC-09, SEC-16).
+        A channel speaks of what was offered to itself; a word about another's offer counts for nothing but an alert (SEC-09, SEC-16).
         """
         sent = await sent_at(self._record, programme_id)
         programme = await programme_at(self._record, programme_id)
         if sent is None or programme.today is None:
-            return self._puzzled(programme_id, "A pump speaks of an offer that is not on file here. Look at the pump.", now)
-        if by_pump and sent.pump_id != by_pump:
-            words = f"{by_pump} speaks of an offer that was made to {sent.pump_id}. Look at both pumps."
-            return raised(Alert(self._ids.new(), now, words, Owner.BIOMED, by_pump, "", sent.order_id, programme_id))
+            words = "A pump speaks of an offer that is not on file here. Look at the pump."
+            return self._told(words, Owner.NURSE, told_by or ("", ""), "", programme_id, now)
+        if told_by is not None and told_by != (sent.pump_id, sent.channel_id):
+            words = f"{told_by[0]} channel {told_by[1]} speaks of an offer that was made to {sent.pump_id} channel {sent.channel_id}. Look at both."
+            return self._told(words, Owner.BIOMED, told_by, sent.order_id, programme_id, now)
         try:
             return await self._settled(programme, sent, fact, pump, now)
         except NoRow:
             words = f"A pump's word about a program that is {programme.today.state.value} cannot be understood. Look at the pump."
-            return self._puzzled(programme_id, words, now, sent)
+            return self._told(words, Owner.NURSE, (sent.pump_id, sent.channel_id), sent.order_id, programme_id, now)
 
     async def _settled(self, programme: ProgrammeNow, sent: Sent, fact: Fact, pump: PumpSaid | None, now: datetime) -> Decision:
         """Raises: NoRow."""
@@ -192,13 +201,12 @@ class Offers:
         )
         if settled.asks_back:
             decision = decision.and_(ask_back(id, "no answer"))
-        if settled.alert:
-            alert = Alert(self._ids.new(), now, settled.alert, Owner.NURSE, sent.pump_id, sent.channel_id, sent.order_id, id)
-            decision = decision.and_(raised(alert))
+        for words in (*filter(None, (settled.alert,)), *self._at_confirmation(programme, settled)):
+            decision = decision.and_(self._told(words, Owner.NURSE, (sent.pump_id, sent.channel_id), sent.order_id, id, now))
         if settled.answer is not None:
             decision = decision.and_(await self._answered(settled.answer, settled.uses_key, programme, sent, now))
         if settled.is_over:
-            decision = decision.and_(await self._over(programme, sent, now))
+            decision = decision.and_(await self._over(settled, sent, now))
         else:
             decision = decision.and_(Decision(timers=_timers(settled, programme, id, now)))
         if answered and self._charting is not None:
@@ -220,21 +228,44 @@ class Offers:
                 decision = decision.and_(Decision(kept=(no_longer_waits(sent.programme_id, each),)))
         return decision
 
-    async def _over(self, programme: ProgrammeNow, sent: Sent, now: datetime) -> Decision:
-        """Nothing of it is open any more: the channel takes another, nothing is waited for."""
-        id = sent.programme_id
+    async def _over(self, settled: Settled, sent: Sent, now: datetime) -> Decision:
+        """It is no open offer any more: the channel takes another, no answer is waited for.
+
+        What was confirmed and does not run yet may still be wanted back, if its order ends meanwhile (SR-07).
+        """
+        id, event = sent.programme_id, settled.event
+        waits_for_start = isinstance(event, Confirmed) and event.evidence is Evidence.DECISION
         decision = Decision(
-            kept=(closed(sent.order_id, id), *sent.settled()),
+            kept=sent.settled(),
             timers=(TimerEnd(ANSWER_DUE, id), TimerEnd(LIFE_OVER, id)),
             key_releases=await release_channel(self._record, sent.pump_id, sent.channel_id, id),
         )
-        if await self._record.projection(WITHDRAWALS, id) is not None:
-            decision = decision.and_(asked_back(id))
+        return decision if waits_for_start else decision.and_(await self.in_force(sent))
+
+    async def in_force(self, sent: Sent) -> Decision:
+        """It runs, or never will: there is nothing of it left to be taken back. Raises: StoreUnavailable."""
+        decision = Decision(kept=(closed(sent.order_id, sent.programme_id),))
+        if await self._record.projection(WITHDRAWALS, sent.programme_id) is not None:
+            decision = decision.and_(asked_back(sent.programme_id))
         return decision
 
-    def _puzzled(self, programme_id: str, words: str, now: datetime, sent: Sent | None = None) -> Decision:
-        where = ("", "", "") if sent is None else (sent.pump_id, sent.channel_id, sent.order_id)
-        return raised(Alert(self._ids.new(), now, words, Owner.NURSE, *where, programme_id))
+    async def _waits_for_start(self, programme: ProgrammeNow) -> bool:
+        today = programme.today
+        if today is None or today.state is not State.CONFIRMED:
+            return False
+        return await self._record.projection(OPEN, f"{today.order_id}/{today.programme_id}") is not None
+
+    def _at_confirmation(self, programme: ProgrammeNow, settled: Settled) -> tuple[str, ...]:
+        """D-13, D-23: what a person must be told of the values, and of who checked them."""
+        event, planned = settled.event, next((each for each in programme.events if isinstance(each, Planned)), None)
+        if not isinstance(event, Confirmed) or planned is None:
+            return ()
+        release = self._book().for_library(planned.library.digest) if planned.library is not None else None
+        entry = release.library.by_key.get(planned.entry_key) if release is not None else None
+        return tuple(to_be_told(planned, event.settings, event.overrides, event.by, event.second_check_by, entry))
+
+    def _told(self, words: str, owner: Owner, where: tuple[str, str], order_id: str, programme_id: str, now: datetime) -> Decision:
+        return raised(Alert(self._ids.new(), now, words, owner, *where, order_id, programme_id))
 
     def _profile(self, sent: Sent) -> tuple[ApplicationAck, int]:
         profile = self._book().newest().senders.get(sent.sender)
@@ -247,7 +278,7 @@ class Offers:
         now = self._clock.now()
         programme = await programme_at(self._record, intent.subject)
         today = programme.today
-        if today is None or not today.holds_channel:
+        if today is None or not (today.holds_channel or await self._waits_for_start(programme)):
             try:
                 await self._record.commit(asked_back(intent.subject).commit(now))
             except Gone:
@@ -272,13 +303,13 @@ class Offers:
             now = self._clock.now()
             programme = await programme_at(self._record, programme_id)
             today = programme.today
-            if today is None or not today.holds_channel or today.recalled is not None:
+            if today is None or today.recalled is not None or not (today.holds_channel or await self._waits_for_start(programme)):
                 return
             decision = Decision(
                 told=(Told(programme.stream, programme.version, (Recalled(at=now, cause=cause, by=by),)),),
                 audit=(AuditRow(now, by, "offer.recall", cause.value, pump=today.pump_id, subject=programme_id),),
             )
-            if today.state is State.OFFERED:
+            if today.state is not State.UNCERTAIN:  # which is being asked for already
                 decision = decision.and_(ask_back(programme_id, cause.value))
             try:
                 await self._record.commit(decision.commit(now))
@@ -286,6 +317,12 @@ class Offers:
                 continue
             await self.ask_back(today.pump_id, today.channel_id, programme_id)
             return
+        raise StreamMoved(naming.programme_stream(programme_id), 0, 0)
+
+    async def recall_all(self, pump_id: str, by: str, cause: RecallCause) -> None:
+        """Everything that was offered to this pump and is still open there (SR-04, D-12). Raises: RecordError."""
+        for programme_id in await on_pump(self._record, pump_id):
+            await self.recall(programme_id, by, cause)
 
     # ── timers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -313,6 +350,15 @@ class Offers:
             if programme.today is not None and programme.today.state is State.UNCERTAIN:
                 await self.ask_back(programme.today.pump_id, programme.today.channel_id, timer.subject)
             return
+
+
+def _is_as_planned(offer: Offer, infusion: InfusionNow | None) -> bool:
+    """A start needs a channel where nothing runs; a change needs the very infusion, at the rate, that it was planned for (SR-37, SR-47)."""
+    changes, today = offer.program.changes, None if infusion is None else infusion.today
+    if changes is None or today is None:
+        return changes is None and today is None
+    own_id = naming.infusion_id(today.pump_id, changes.infusion_id)
+    return today.infusion_id == own_id and today.state is infusions.State.RUNNING and today.running_rate == changes.rate
 
 
 def _timers(settled: Settled, programme: ProgrammeNow, id: str, now: datetime) -> tuple[Timer | TimerEnd, ...]:

@@ -8,11 +8,11 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from interop.conduct.kept import shape_of
 from interop.domain import pump as said
-from interop.domain.channel import Channel, Running
+from interop.domain.channel import Channel, ChannelState, Running
 from interop.domain.library import LibraryRef
 from interop.domain.patient import PatientId
 from interop.ports import Projected, Record
@@ -84,21 +84,40 @@ class PumpNow:
             heard_at=now,
         )
 
-    def after_event(self, event: said.Event) -> "PumpNow":
-        """What an event says of the pump itself, before its next status does."""
-        if event.kind is said.Kind.LIBRARY_CHANGED:
-            return replace(self, library=event.library)
-        if event.kind is said.Kind.CARE_AREA_CHANGED:
-            changed = (replace(each, care_area=event.care_area) if _is_of(event, each) else each for each in self.channels)
-            return replace(self, channels=tuple(changed))
+    def after(self, word: said.Logged) -> "PumpNow":
+        """What a word of the log says of the pump, before its next status does: what runs where, what waits there, whose it is."""
+        match word:
+            case said.Event(kind=said.Kind.LIBRARY_CHANGED):
+                return replace(self, library=word.library)
+            case said.Event(kind=said.Kind.CARE_AREA_CHANGED):
+                return self._each(word.channel_id, care_area=word.care_area)
+            case said.Event(kind=said.Kind.PATIENT_CHANGED):
+                return self._each("", patient=word.patient)
+            case said.Event(kind=said.Kind.STARTED):
+                return self._each(word.channel_id or "?", state=ChannelState.INFUSING, run=word.run, offer_id="")
+            case said.Event(kind=said.Kind.ENDED):
+                return self._each(word.channel_id or "?", state=ChannelState.IDLE, run=None)
+            case said.OfferShown():
+                return self._pending(word.channel_id, word.offer_id)
+            case said.Decision(decision=said.Answer.CONFIRMED):
+                return self._pending(word.channel_id, word.offer_id)
         return self
+
+    def _pending(self, channel_id: str, offer_id: str) -> "PumpNow":
+        """An offer waits there, or waits to be started; what runs goes on."""
+        report = self.channel(channel_id)
+        state = ChannelState.PENDING if report is not None and report.state is ChannelState.IDLE else None
+        changes = {"offer_id": offer_id} if state is None else {"offer_id": offer_id, "state": state}
+        return self._each(channel_id, **changes)
+
+    def _each(self, channel_id: str, **changes: Any) -> "PumpNow":
+        """With these changes of the channel of that name; an empty one means all of them."""
+        return replace(
+            self, channels=tuple(replace(each, **changes) if channel_id in ("", each.channel_id) else each for each in self.channels)
+        )
 
     def row(self) -> Projected:
         return Projected(PUMPS, self.pump_id, json.dumps(_SHAPE.write(self)))
-
-
-def _is_of(event: said.Event, channel: said.ChannelReport) -> bool:
-    return event.channel_id in ("", channel.channel_id)
 
 
 _SHAPE = shape_of(PumpNow)

@@ -8,7 +8,6 @@ A word of the log is committed together with the number up to which the log is k
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -16,48 +15,39 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from interop.conduct import naming
-from interop.conduct.alerts import Alert, raised
 from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
-from interop.conduct.following import Followed, Known, NotSaid, follow, found
-from interop.conduct.infusions import InfusionNow, RunAt, infusion_at, run_on, runs_of_order, runs_on_pump
+from interop.conduct.hearing import Hearing
+from interop.conduct.infusions import RunAt, infusion_at, run_on, runs_on_pump
 from interop.conduct.offers import Offers
-from interop.conduct.planning import ORDER_NUMBERS
-from interop.conduct.pump_state import PUMPS, PumpNow, channel_of, pump_at, read_pump
+from interop.conduct.pump_state import PUMPS, PumpNow, pump_at, read_pump
 from interop.conduct.returning import Returning
-from interop.conduct.sent import on_pump, sent_at
+from interop.conduct.sent import on_pump
+from interop.conduct.situation import look_at
 from interop.conduct.streams import programme_at
-from interop.conduct.to_show import last_program
 from interop.conduct.world import HelloRefused, Ids, Link, NotConnected, OutcomeUnknown, ReleaseBook, Situation
 from interop.domain import pump as said
-from interop.domain.channel import Running
 from interop.domain.delivery import SecondCheck
 from interop.domain.document import Reported
-from interop.domain.errors import InteropError
 from interop.domain.events.event import PumpSaid
-from interop.domain.events.infusion import ContactLost, ContactRegained, InfusionEvent
-from interop.domain.events.programme import Planned
+from interop.domain.events.infusion import ContactLost, ContactRegained
+from interop.domain.events.programme import RecallCause
 from interop.domain.finding import Finding, Owner, PivError
 from interop.domain.lifecycle import infusion as infusions
 from interop.domain.lifecycle.programme import State
-from interop.domain.lifecycle.table import NoRow
 from interop.domain.order import Order
-from interop.domain.patient import PatientId
 from interop.domain.plan import Offer
-from interop.domain.quantity import Quantity
 from interop.ports import (
     AuditRow,
-    Busy,
     Checkpoint,
     CheckpointMoved,
     Clock,
     Commit,
-    Expect,
     Gone,
     Priority,
     Record,
     RecordError,
-    StoreUnavailable,
+    StoreClosed,
     StreamMoved,
     Timer,
     TimerEnd,
@@ -68,12 +58,10 @@ log = logging.getLogger(__name__)
 SILENT_PUMP: Final = "pump-silent"
 """The kind of timer that runs while a pump is not connected; its subject is the pump."""
 
-IDLE: Final = "association-idle"
-"""The kind of timer of an infusion that stands still or is over; its subject is the infusion (SR-04)."""
+WENT_BACK: Final = "A pump's log went back: it holds fewer words than are known here. It is let in when it begins a new log."
+NEW_LOG: Final = "A pump began a new log: what it had not yet told is lost. Compare it with its channels."
 
-PERIODIC: Final = "chart-periodic"
-"""The kind of timer of a delivering infusion that is documented; its subject is the infusion."""
-
+AGAIN_S: Final = 1.0
 MOST_TRIES: Final = 32
 PAGE: Final = 200
 
@@ -117,6 +105,8 @@ class Pumps:
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.offers = make_offers(self.link_to)
+        self.hearing = Hearing(record, ids, book, self.offers, charting, periodic_s)
+        self._holes: set[tuple[str, str, int]] = set()
         self.returning = Returning()
         self.changed = asyncio.Event()
         """Set by every word of a pump, and when one comes or goes; whoever follows the reports clears it."""
@@ -140,52 +130,7 @@ class Pumps:
     async def situation(self, order: Order) -> Situation:
         """Raises: StoreUnavailable."""
         pump = await self.now(order.pump_id) if order.pump_id else None
-        report = pump.channel(order.channel_id) if pump is not None else None
-        if pump is None or report is None:
-            return Situation()
-        channel_id, key = report.channel_id, naming.channel_key(pump.pump_id, report.channel_id)
-        runs = await runs_on_pump(self._record, pump.pump_id)
-        here = next((run for run in runs if run.channel_id == channel_id), None)
-        expects: tuple[Expect, ...] = ()
-        running = _running(report, here, await self._offered_concentration(here))
-        if here is not None:
-            infusion = await infusion_at(self._record, here.infusion_id)
-            expects = (Expect(infusion.stream, infusion.version),)
-        order_id = naming.order_id(order.system_group, order.placer_order_number)
-        elsewhere = [
-            run for run in await runs_of_order(self._record, order_id) if (run.pump_id, run.channel_id) != (pump.pump_id, channel_id)
-        ]
-        held = await self._record.effect_key(key)
-        open_offer = await programme_at(self._record, held.reference) if held is not None else None
-        in_doubt = await self._in_doubt(runs)
-        return Situation(
-            channel=channel_of(pump, report, running, _patient_of(here, runs), pump.pump_id in self._live),
-            open_offer_on_channel=open_offer.today.placer_order_number if open_offer is not None and open_offer.today is not None else "",
-            open_programme=held.reference if held is not None else "",
-            live_on=f"{elsewhere[0].pump_id} channel {elsewhere[0].channel_id}" if elsewhere else "",
-            in_doubt=in_doubt,
-            earlier=await last_program(self._record, order_id),
-            expects=expects,
-            channel_key=key,
-        )
-
-    async def _offered_concentration(self, here: RunAt | None) -> Quantity | None:
-        """What runs from an offer has its concentration exactly; the link says it to nine decimals."""
-        if here is None or not here.programme_id:
-            return None
-        events = (await programme_at(self._record, here.programme_id)).events
-        planned = next((event for event in events if isinstance(event, Planned)), None)
-        settings = planned.settings if planned is not None else ()
-        return next((each.set for each in settings if each.name == "concentration"), None)
-
-    async def _in_doubt(self, runs: tuple[RunAt, ...]) -> str:
-        """D-12: what put any association of this pump in doubt; empty: nothing."""
-        for run in runs:
-            today = (await infusion_at(self._record, run.infusion_id)).today
-            association = today.association if today is not None else None
-            if association is not None and association.suspensions:
-                return association.suspensions[0].cause.value
-        return ""
+        return await look_at(self._record, pump, order, order.pump_id in self._live)
 
     def cannot_offer(self, offer: Offer, now: datetime) -> Finding | None:
         """9007 while the pump is not connected; 9017 where it cannot do what the entry asks for."""
@@ -209,7 +154,11 @@ class Pumps:
             raise HelloRefused("a simulated pump is let in by a demo only")
         now = self._clock.now()
         known = await pump_at(self._record, hello.pump_id)
-        up_to = await self._record.checkpoint(_log_name(hello.pump_id, hello.log.log_id))
+        name = _log_name(hello.pump_id, hello.log.log_id)
+        up_to = await self._record.checkpoint(name)
+        if hello.log.next - 1 < up_to:
+            await self._record.commit(self._told(WENT_BACK, hello.pump_id, owner=Owner.BIOMED).commit(now))
+            raise HelloRefused("the log went back: begin another log_id")
         pump = PumpNow.of(hello, now)
         decision = Decision(
             kept=(pump.row(),),
@@ -217,21 +166,19 @@ class Pumps:
             audit=(AuditRow(now, hello.pump_id, "pump.hello", "connected", pump=hello.pump_id, subject=hello.log.log_id),),
         )
         if known is not None and known.log_id != hello.log.log_id:
-            decision = decision.and_(
-                self._alert("A pump began a new log: what it had not yet told is lost. Compare it with its channels.", hello.pump_id)
-            )
+            decision = decision.and_(self._told(NEW_LOG, hello.pump_id))
         checkpoints: tuple[Checkpoint, ...] = ()
         if hello.log.first > up_to + 1:
             words = f"A pump's log has a gap: words {up_to + 1} to {hello.log.first - 1} are lost. Compare it with its channels."
-            decision = decision.and_(self._alert(words, hello.pump_id))
-            checkpoints = (Checkpoint(_log_name(hello.pump_id, hello.log.log_id), up_to, hello.log.first - 1),)
+            decision = decision.and_(self._told(words, hello.pump_id))
+            checkpoints = (Checkpoint(name, up_to, hello.log.first - 1),)
             up_to = hello.log.first - 1
         await self._record.commit(replace(decision.commit(now, Priority.PUMP), checkpoints=checkpoints))
-        for run in await runs_on_pump(self._record, hello.pump_id):
-            await self._contact(run, ContactRegained(at=now), lambda today: today.stale_since is not None)
         live = _Live(link, pump, hello.log.log_id, up_to, hello)
-        self._live[hello.pump_id] = live
+        self._live[hello.pump_id] = live  # whatever fails from here on, ``gone`` finds it and the silence is counted
         self.changed.set()
+        for run in await runs_on_pump(self._record, hello.pump_id):
+            await self._regained(run)
         await self._ack(live)
         await self._caught_up(live)
         self.returning.came(hello.pump_id)
@@ -246,13 +193,14 @@ class Pumps:
         match word:
             case said.Heartbeat():
                 live.now = replace(live.now, clock_skew=word.clock - now, heard_at=now)
+                self._keep(live)  # so that it is on file when the pump was heard last
             case said.Status():
                 live.now = live.now.told(word, now)
                 self._keep(live)
             case said.OfferShown() | said.OfferRefused() | said.Decision() | said.Event():
                 await self._logged(live, word)
             case said.Withdrawn() | said.NeverSeen() | said.ConfirmedAfterAll():
-                await self.offers.settle(word.offer_id, word, self._said(live, word), pump_id)
+                await self.offers.settle(word.offer_id, word, self._said(live, word), (pump_id, word.channel_id))
             case _:
                 log.warning("a second hello on one link is passed over", extra={"pump": pump_id})
 
@@ -263,39 +211,57 @@ class Pumps:
             return
         del self._live[pump_id]
         self.changed.set()
-        self._do(self._left(replace(live.now, connected=False)), f"gone {pump_id}")
+        pump = replace(live.now, connected=False)
+        self._do(self._left(pump, pump.heard_at), f"gone {pump_id}")
 
-    async def _left(self, pump: PumpNow) -> None:
-        due = pump.heard_at + timedelta(seconds=self._book().newest().rules.report_stale_s)  # since its last word, not since the line broke
+    async def _left(self, pump: PumpNow, since: datetime) -> None:
+        """On file, however long that takes: the silence counts ``since`` then. Not if it is back meanwhile."""
+        due = since + timedelta(seconds=self._book().newest().rules.report_stale_s)
         timer = Timer(SILENT_PUMP, pump.pump_id, due, pump.heard_at.isoformat())
-        try:
-            await self._record.commit(Commit(projections=(pump.row(),), timers=(timer,), priority=Priority.PUMP))
+        while pump.pump_id not in self._live:
+            try:
+                await self._record.commit(Commit(projections=(pump.row(),), timers=(timer,), priority=Priority.PUMP))
+            except StoreClosed:
+                return
+            except RecordError as fault:
+                log.warning("it is not on file yet that a pump left", extra={"pump": pump.pump_id, "error_type": type(fault)})
+                await asyncio.sleep(AGAIN_S)
+                continue
             self.changed.set()
-        except RecordError as fault:
-            log.warning("it is not on file that a pump left", extra={"pump": pump.pump_id, "error_type": type(fault)})
+            return
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _logged(self, live: _Live, word: said.Logged) -> None:
         pump_id = live.now.pump_id
         if word.log_id != live.log_id or word.number > live.up_to + 1:
-            live.link.close(1008, "a word of the log out of order")
+            await self._hole(live, word)
             return
         live.now = replace(live.now, heard_at=self._clock.now())
         if word.number > live.up_to:
             await self._count(live, word)
-            if isinstance(word, said.Event):
-                live.now = live.now.after_event(word)
+            live.now = live.now.after(word)
+            if isinstance(word, said.Event) and word.kind is said.Kind.PATIENT_CHANGED:
+                await self.offers.recall_all(pump_id, pump_id, RecallCause.ASSOCIATION)
         await self._ack(live)
         if not live.caught_up and self._live.get(pump_id) is live:
             await self._caught_up(live)
+
+    async def _hole(self, live: _Live, word: said.Logged) -> None:
+        """Words between are missing: the pump must say them. One that cannot is told to a person, once."""
+        key = (live.now.pump_id, live.log_id, live.up_to)
+        if key not in self._holes:
+            self._holes.add(key)
+            words = f"A pump's log has a hole behind word {live.up_to}: it says word {word.number}. Nothing it tells is heard until it begins a new log."
+            await self._record.commit(self._told(words, live.now.pump_id, owner=Owner.BIOMED).commit(self._clock.now()))
+        live.link.close(1008, "a word of the log out of order")
 
     async def _count(self, live: _Live, word: said.Logged) -> None:
         """Commit what one word of the log comes to, and that it is known. Raises: RecordError."""
         name, pump_said = _log_name(live.now.pump_id, live.log_id), self._said(live, word)
         for _ in range(MOST_TRIES):
             now = self._clock.now()
-            decision = await self._decided(live, word, pump_said)
+            decision = await self.hearing.word(live.now, word, pump_said, now)
             commit = replace(decision.commit(now, Priority.PUMP), checkpoints=(Checkpoint(name, live.up_to, word.number),))
             try:
                 await self._record.commit(commit)
@@ -314,78 +280,6 @@ class Pumps:
             return
         raise StreamMoved(name, live.up_to, live.up_to)
 
-    async def _decided(self, live: _Live, word: said.Logged, pump_said: PumpSaid) -> Decision:
-        now = self._clock.now()
-        try:
-            if not isinstance(word, said.Event):
-                return await self.offers.heard(word.offer_id, word, pump_said, now, live.now.pump_id)
-            if word.kind is said.Kind.OFFER_OPENED:
-                return await self.offers.heard(word.offer_id, word, pump_said, now, live.now.pump_id)
-            known = await self._known(live, word)
-            followed = follow(live.now.pump_id, word, pump_said, known, self._ids.new(), now)
-            return await self._decision(live, word.channel_id, followed, known)
-        except (StoreUnavailable, Busy):
-            raise
-        except (NoRow, NotSaid) as fault:
-            return self._puzzled(live, word, fault)
-        except (InteropError, ValueError) as fault:
-            log.exception("a pump's word could not be followed; a person is told, and the log goes on", extra={"pump": live.now.pump_id})
-            return self._puzzled(live, word, fault)
-
-    async def _decision(self, live: _Live, channel_id: str, followed: Followed, known: Known) -> Decision:
-        now = self._clock.now()
-        timers: tuple[Timer | TimerEnd, ...] = ()
-        if followed.idle:
-            due = now + timedelta(hours=self._book().newest().rules.association_idle_h)
-            timers = (Timer(IDLE, followed.idle, due),)
-        elif followed.busy:
-            timers = (TimerEnd(IDLE, followed.busy),)
-            if self._charting is not None and self._periodic_s:
-                timers = (*timers, Timer(PERIODIC, followed.busy, now + timedelta(seconds=self._periodic_s)))
-        decision = Decision(told=followed.told, kept=followed.rows, timers=timers)
-        if self._charting is not None:
-            infusions_known = {
-                each.stream: each for each in (known.infusion, *(infusion for _, infusion in known.others)) if each is not None
-            }
-            for told in followed.told:
-                events = tuple(event for event in told.events if isinstance(event, InfusionEvent))
-                if events:
-                    before = infusions_known.get(told.stream) or InfusionNow(told.stream, 0, None)
-                    decision = decision.and_(await self._charting.after(before, events, live.now, followed.run or known.run, now))
-        for words in followed.alerts:
-            decision = decision.and_(self._alert(words, live.now.pump_id, channel_id))
-        return decision
-
-    def _puzzled(self, live: _Live, word: said.Logged, fault: Exception) -> Decision:
-        """An event without a row reaches a person, and is never dropped: its kind and number are told, its place in the log is known."""
-        kind = word.kind.value if isinstance(word, said.Event) else type(word).__name__
-        words = f"The pump told '{kind}' (word {word.number} of its log), which does not fit what is known here. Look at the pump."
-        log.warning("a pump's word does not fit the record", extra={"pump": live.now.pump_id, "error_type": type(fault)})
-        return self._alert(words, live.now.pump_id, word.channel_id)
-
-    async def _known(self, live: _Live, event: said.Event) -> Known:
-        pump_id = live.now.pump_id
-        offer_id = event.offer_id or (event.run.offer_id if event.run is not None else "")
-        own_id = event.run.infusion_id if event.run is not None else event.infusion_id
-        infusion = await infusion_at(self._record, naming.infusion_id(pump_id, own_id)) if own_id else None
-        if infusion is not None and infusion.today is None and event.kind is not said.Kind.STARTED:
-            infusion = None
-        if not offer_id and infusion is not None and infusion.today is not None:
-            offer_id = infusion.today.programme_id
-        sent = await sent_at(self._record, offer_id) if offer_id else None
-        if sent is not None and sent.pump_id != pump_id:
-            sent = None  # another pump's offer says nothing of what runs here (SEC-09)
-        programme = await programme_at(self._record, offer_id) if sent is not None else None
-        run = await run_on(self._record, pump_id, event.channel_id) if event.channel_id else None
-        others: tuple[tuple[RunAt, InfusionNow], ...] = ()
-        if event.kind is said.Kind.PATIENT_CHANGED:
-            others = tuple(
-                [(each, await infusion_at(self._record, each.infusion_id)) for each in await runs_on_pump(self._record, pump_id)]
-            )
-        matching = run if run is not None and infusion is not None and run.stream == infusion.stream else None
-        number = await self._record.projection(ORDER_NUMBERS, offer_id) if sent is not None else None
-        return Known(infusion, matching, programme, sent, "" if number is None else json.loads(number), others)
-
     async def _caught_up(self, live: _Live) -> None:
         """The pump has told all that its log held when it said hello: what is still open there is asked back, what runs unknown is found."""
         if live.caught_up or live.up_to < live.hello.log.next - 1:
@@ -394,78 +288,92 @@ class Pumps:
         pump_id = live.now.pump_id
         there = {channel.offer_id for channel in live.hello.channels} | {c.run.offer_id for c in live.hello.channels if c.run is not None}
         for programme_id in await on_pump(self._record, pump_id):
-            programme = await programme_at(self._record, programme_id)
-            today = programme.today
+            today = (await programme_at(self._record, programme_id)).today
             if today is None or not today.holds_channel:
                 continue
             if programme_id not in there or today.state is State.UNCERTAIN or today.recalled is not None:
                 await self.offers.ask_back(pump_id, today.channel_id, programme_id)
         for channel in live.hello.channels:
+            if channel.offer_id and await self._is_over(channel.offer_id):  # attested, say, while the pump was away
+                await self.offers.ask_back(pump_id, channel.channel_id, channel.offer_id)
             if channel.run is not None:
                 await self._find(live, channel.channel_id, channel.run)
 
+    async def _is_over(self, offer_id: str) -> bool:
+        today = (await programme_at(self._record, offer_id)).today
+        return today is None or not (today.holds_channel or today.state is State.CONFIRMED)
+
     async def _find(self, live: _Live, channel_id: str, run: said.Run) -> None:
-        """SR-48: a run whose start nobody told is on file from now on, for review."""
-        pump_id = live.now.pump_id
         now = self._clock.now()
-        infusion = await infusion_at(self._record, naming.infusion_id(pump_id, run.infusion_id))
-        if infusion.today is not None:
+        decision = await self.hearing.unknown_run(live.now, channel_id, run, now)
+        if decision is None:
             return
-        sent = await sent_at(self._record, run.offer_id) if run.offer_id else None
-        if sent is not None and sent.pump_id != pump_id:
-            sent = None
-        programme = await programme_at(self._record, run.offer_id) if sent is not None else None
         try:
-            known = Known(infusion, None, programme, sent)
-            followed = found(pump_id, channel_id, run, known, self._ids.new(), now)
-            words = "A channel runs an infusion whose start was not told. Look at the pump, and associate it."
-            decision = (await self._decision(live, channel_id, followed, known)).and_(self._alert(words, pump_id, channel_id))
             await self._record.commit(decision.commit(now, Priority.PUMP))
-            self.offers.posted(decision.messages)
         except (StreamMoved, Gone):
             return  # told meanwhile
-        except (NoRow, NotSaid):
-            log.warning("what a channel runs does not fit the record", extra={"pump": pump_id})
+        self.offers.posted(decision.messages)
 
     # ── contact ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def at_start(self) -> None:
-        """Pumps that were connected to the process before are not, until they say so. Raises: StoreUnavailable, Busy."""
-        after = ""
+        """No pump is connected until it says so; each has its time to come back. Raises: StoreUnavailable, Busy."""
+        after, now = "", self._clock.now()
         while page := await self._record.projections(PUMPS, after, PAGE):
             for _, document in page:
                 pump = read_pump(document)
-                if pump.connected and pump.pump_id not in self._live:
+                if pump.pump_id in self._live or not (pump.connected or await self._is_in_contact(pump.pump_id)):
+                    continue
+                if pump.connected:
                     self.returning.expect(pump.pump_id)
-                    await self._left(replace(pump, connected=False))
+                await self._left(replace(pump, connected=False), max(now, pump.heard_at))
             after = page[-1][0]
 
-    async def silent(self, timer: Timer) -> None:
-        """The timer: the pump has not come back. Raises: RecordError."""
-        now = self._clock.now()
-        end = TimerEnd(timer.kind, timer.subject, timer.due_at)
-        if timer.subject not in self._live:
-            for run in await runs_on_pump(self._record, timer.subject):
-                await self._contact(
-                    run, ContactLost(at=now, last_heard_at=datetime.fromisoformat(timer.body)), lambda today: today.stale_since is None
-                )
-        await self._record.commit(Commit(timers=(end,), priority=Priority.PUMP))
+    async def _is_in_contact(self, pump_id: str) -> bool:
+        """Whether anything that runs there is not told to be without contact."""
+        for run in await runs_on_pump(self._record, pump_id):
+            today = (await infusion_at(self._record, run.infusion_id)).today
+            if today is not None and today.stale_since is None:
+                return True
+        return False
 
-    async def _contact(self, run: RunAt, event: ContactLost | ContactRegained, applies: Callable[[infusions.Stream], bool]) -> None:
+    async def silent(self, timer: Timer) -> None:
+        """The timer: the pump has not come back. All in one commit, which a pump that is back has made void. Raises: RecordError."""
         for _ in range(MOST_TRIES):
-            infusion = await infusion_at(self._record, run.infusion_id)
-            if infusion.today is None or not applies(infusion.today):
-                return
             now = self._clock.now()
-            decision = Decision(told=(Told(infusion.stream, infusion.version, (event,)),))
-            if self._charting is not None:
-                decision = decision.and_(await self._charting.after(infusion, (event,), await self.now(run.pump_id), run, now))
+            decision = Decision(timers=(TimerEnd(timer.kind, timer.subject, timer.due_at),))
+            pump = await self.now(timer.subject)
+            for run in await runs_on_pump(self._record, timer.subject):
+                infusion = await infusion_at(self._record, run.infusion_id)
+                if infusion.today is None or infusion.today.stale_since is not None or timer.subject in self._live:
+                    continue
+                lost = ContactLost(at=now, last_heard_at=datetime.fromisoformat(timer.body))
+                decision = decision.and_(Decision(told=(Told(infusion.stream, infusion.version, (lost,)),)))
+                decision = decision.and_(await self.hearing.charted(infusion, (lost,), pump, run, now))
             try:
                 await self._record.commit(decision.commit(now, Priority.PUMP))
             except StreamMoved:
                 continue
             self.offers.posted(decision.messages)
             return
+        raise StreamMoved(timer.subject, 0, 0)
+
+    async def _regained(self, run: RunAt) -> None:
+        for _ in range(MOST_TRIES):
+            infusion = await infusion_at(self._record, run.infusion_id)
+            if infusion.today is None or infusion.today.stale_since is None:
+                return
+            now = self._clock.now()
+            regained = ContactRegained(at=now)
+            decision = Decision(told=(Told(infusion.stream, infusion.version, (regained,)),))
+            decision = decision.and_(await self.hearing.charted(infusion, (regained,), await self.now(run.pump_id), run, now))
+            try:
+                await self._record.commit(decision.commit(now, Priority.PUMP))
+            except StreamMoved:
+                continue
+            self.offers.posted(decision.messages)
+            return
+        raise StreamMoved(run.stream, 0, 0)
 
     async def periodic(self, timer: Timer) -> None:
         """The timer of a delivering channel: PCD-01 as it last reported itself, and the next one. Raises: RecordError."""
@@ -517,8 +425,8 @@ class Pumps:
             return PumpSaid(word.at, correction, word.log_id, word.number)
         return PumpSaid(word.at, correction)
 
-    def _alert(self, words: str, pump_id: str, channel_id: str = "") -> Decision:
-        return raised(Alert(self._ids.new(), self._clock.now(), words, Owner.NURSE, pump_id, channel_id))
+    def _told(self, words: str, pump_id: str, owner: Owner = Owner.NURSE) -> Decision:
+        return self.hearing.told(words, pump_id, "", self._clock.now(), owner)
 
     def _do(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
@@ -535,39 +443,3 @@ class Pumps:
 
 def _log_name(pump_id: str, log_id: str) -> str:
     return f"pump-log {naming.channel_of(pump_id, log_id)}"
-
-
-NINE_DECIMALS: Final = 10**9
-
-
-def _running(report: said.ChannelReport, here: RunAt | None, offered: Quantity | None) -> Running | None:
-    """What runs there: the amounts by the pump's word, whose it is by the record's alone (SR-50).
-
-    ``offered`` is the exact concentration of the offer that runs; it stands where the pump's word is the same to the link's nine decimals.
-    """
-    run = report.run
-    rate = None if run is None else run.set_rate or run.rate
-    if run is None or rate is None:
-        return None
-    return Running(
-        placer_order_number=here.placer_order_number if here is not None else "",
-        entry_key=run.entry_key,
-        drug=run.drug,
-        concentration=offered if offered is not None and _same_on_the_link(offered, run.concentration) else run.concentration,
-        rate=rate,
-        dose_rate=run.dose_rate,
-        dosing_weight=run.weight,
-        infusion_id=run.infusion_id,
-        system_group=naming.group_of(here.order_id) if here is not None else "",
-        order_number=here.order_number if here is not None else "",
-    )
-
-
-def _same_on_the_link(exact: Quantity, told: Quantity | None) -> bool:
-    return told is not None and exact.unit == told.unit and abs(exact.value - told.value) * NINE_DECIMALS <= 1
-
-
-def _patient_of(here: RunAt | None, runs: tuple[RunAt, ...]) -> PatientId | None:
-    """Whose the pump is, by its associations: all channels of one pump have the same patient (SR-03)."""
-    number = next((run.patient for run in (here, *runs) if run is not None and run.patient is not None), None)
-    return None if number is None else PatientId(number.value, number.authority)

@@ -6,6 +6,7 @@ What has not left is withdrawn here, in one commit with its answers. What has le
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from interop.conduct.alerts import Alert, raised
@@ -76,14 +77,17 @@ class Recall:
 
 
 def decide(programme: ProgrammeNow, cause: RecallCause, by: str, now: datetime) -> Recall | None:
-    """``None``: there is nothing to recall any more. Pure."""
+    """``None``: there is nothing to recall any more. Pure.
+
+    What is confirmed and still open here has not been started: the pump can give it back (SR-07).
+    """
     today = programme.today
-    if today is None or today.recalled is not None or today.state not in (State.PLANNED, State.OFFERED, State.UNCERTAIN):
+    if today is None or today.recalled is not None or today.state not in (State.PLANNED, State.OFFERED, State.UNCERTAIN, State.CONFIRMED):
         return None
     told = Told(programme.stream, programme.version, (Recalled(at=now, cause=cause, by=by),))
     audit = AuditRow(now, by, "order.recall", cause.value, pump=today.pump_id, subject=today.programme_id)
     if today.state is not State.PLANNED:
-        asked_back = ask_back(today.programme_id, cause.value) if today.state is State.OFFERED else Decision()
+        asked_back = Decision() if today.state is State.UNCERTAIN else ask_back(today.programme_id, cause.value)
         return Recall(Decision(told=(told,), audit=(audit,)).and_(asked_back), None)
     decision = Decision(
         told=(told,),
@@ -128,7 +132,7 @@ class Recalling:
                 f"{SENTENCES[cause].partition(' after')[0].capitalize()}, and the channel still runs it. Look at the pump and at the order."
             )
             alert = Alert(
-                f"{intent.intent_id[:18]}{run.channel_id}",
+                sha256(f"{intent.intent_id} {run.infusion_id}".encode()).hexdigest()[:20],
                 now,
                 words,
                 Owner.NURSE,

@@ -13,7 +13,7 @@ from interop.conduct.recalling import SENTENCES
 from interop.conduct.streams import ProgrammeNow
 from interop.domain import pump as said
 from interop.domain.events.event import PumpSaid
-from interop.domain.events.nouns import Reason
+from interop.domain.events.nouns import Reason, Setting
 from interop.domain.events.programme import (
     AnswerLost,
     Attested,
@@ -54,6 +54,11 @@ class NoLink:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelMoved:
+    """What the channel does is not what was planned on: nothing left, and the nurse scans again (SR-47)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDue:
     """The pump had so long to say that the offer is on its screen, in seconds."""
 
@@ -76,6 +81,15 @@ class Attest:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The channel runs it, by the pump's own word (D-09): known so where its decision was not told, or not yet."""
+
+    by: str
+    second_check_by: str
+    settings: tuple[Setting, ...]
+
+
 Fact = (
     said.OfferShown
     | said.OfferRefused
@@ -84,7 +98,9 @@ Fact = (
     | said.Withdrawn
     | said.NeverSeen
     | said.ConfirmedAfterAll
+    | Runs
     | NoLink
+    | ChannelMoved
     | AnswerDue
     | LifeOver
     | Attest
@@ -152,8 +168,21 @@ def _event(fact: Fact, today: programmes.Stream, pump: PumpSaid | None, now: dat
             return NeverSeen(at=now, pump=pump)
         case said.ConfirmedAfterAll():
             return _confirmed(fact, Evidence.WITHDRAWAL_ANSWER, pump, now)
-        case NoLink():
-            return OfferNotSent(at=now, reason=Reason.of(Finding.against(PivError.OFFLINE, "channel", "the pump was not connected")))
+        case Runs(by=by, second_check_by=second, settings=settings):
+            if today.state is State.CONFIRMED:
+                return None
+            return Confirmed(
+                at=now,
+                pump=pump,
+                evidence=Evidence.RUNNING,
+                by=by,
+                second_check_by=second,
+                settings=settings,
+                edits=(),
+                overrides=(),
+            )
+        case NoLink() | ChannelMoved():
+            return OfferNotSent(at=now, reason=Reason.of(_why_not(fact)))
         case AnswerDue(waited_s=waited) | LifeOver(waited_s=waited):
             return AnswerLost(at=now, waited_s=waited)
         case Attest():
@@ -186,8 +215,8 @@ def _answer(event: ProgrammeEvent, after: programmes.Stream, ack: ApplicationAck
             return refusal([Finding.against(Sub.OUTCOME_UNKNOWN, "channel", LOOK_FIRST)]), True
         case RefusedByPump(reasons=reasons):
             return refusal([_told(each) for each in reasons]), False
-        case OfferNotSent():
-            return refusal([Finding.against(PivError.OFFLINE, "channel", event.reason.sentence)]), False
+        case OfferNotSent(reason=reason):
+            return refusal([_told(reason)]), False
         case Rejected():
             return refusal([Finding.against(PivError.REJECTED_BY_USER, "channel", event.words)]), False
         case Expired():
@@ -197,6 +226,12 @@ def _answer(event: ProgrammeEvent, after: programmes.Stream, ack: ApplicationAck
             return refusal([Finding.against(Sub.ORDER_NOT_ACTIVE if after.recalled else PivError.TIMED_OUT, "order", words)]), False
         case _:
             return None, True
+
+
+def _why_not(fact: NoLink | ChannelMoved) -> Finding:
+    if isinstance(fact, NoLink):
+        return Finding.against(PivError.OFFLINE, "channel", "the pump was not connected")
+    return Finding.against(PivError.STALE, "channel", "what the channel does has changed since this was planned")
 
 
 def code_of(text: str) -> Code:

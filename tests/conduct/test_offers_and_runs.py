@@ -496,7 +496,7 @@ def test_sec_09_sec_16_a_pump_that_speaks_of_another_pumps_offer_changes_nothing
         today = (await infusion_at(hospital.record, "LVP-0002/R1")).today
         assert today is not None
         assert today.association is None
-        assert sum("LVP-0002 speaks of an offer" in words for words in await hospital.alerts()) == 2
-        assert any("offer is not on file" in words for words in await hospital.alerts())
+        assert any("LVP-0002 channel A speaks of an offer that was made to LVP-0001" in words for words in await hospital.alerts())
+        assert any("offered to LVP-0001 channel A" in words for words in await hospital.alerts())
 
     run(story())

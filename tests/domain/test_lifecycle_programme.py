@@ -342,7 +342,7 @@ def test_a_pump_that_shows_what_was_taken_for_gone_is_told_to_a_person(ending: t
     assert told(*OFFERED, *ending, OPENED).startswith("The pump shows a program that ")
 
 
-@pytest.mark.parametrize("word", [NEVER_SEEN, REFUSED_BY_PUMP, LOST, RECALL, SHOWN, OPENED])
+@pytest.mark.parametrize("word", [NEVER_SEEN, REFUSED_BY_PUMP, LOST])
 def test_a_pump_that_confirmed_and_then_denies_it_reaches_a_person(word: ProgrammeEvent) -> None:
     with pytest.raises(NoRow):
         after(*OFFERED, CONFIRMED, word)

@@ -66,6 +66,7 @@ PROGRAMME_ROWS = """
     confirmed  confirmed          confirmed
     confirmed  rejected           rejected
     confirmed  expired            expired
+    confirmed  recalled           confirmed
     confirmed  withdrawn          withdrawn
     confirmed  offer-shown        confirmed
     confirmed  offer-opened       confirmed

@@ -84,6 +84,7 @@ TRANSITIONS: Mapping[tuple[State | None, type[ProgrammeEvent]], State] = Mapping
         (State.CONFIRMED, Confirmed): State.CONFIRMED,  # 6  the same said again: the withdrawal crossed the decision
         (State.CONFIRMED, Rejected): State.REJECTED,  # 6  cleared before it ran
         (State.CONFIRMED, Expired): State.EXPIRED,  # 6  confirmed, never started, and the pump let go of it
+        (State.CONFIRMED, Recalled): State.CONFIRMED,  # 5  its order ended before anybody pressed start (SR-07)
         (State.CONFIRMED, Withdrawn): State.WITHDRAWN,  # 5  confirmed, never started, and recalled in time
         (State.CONFIRMED, OfferShown): State.CONFIRMED,  # 5  replayed: the answer to the withdrawal had overtaken the log
         (State.CONFIRMED, OfferOpened): State.CONFIRMED,  # 6  likewise
