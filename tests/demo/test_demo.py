@@ -51,15 +51,15 @@ def test_sec_31_the_story_is_proven_nothing_of_it_is_left_running_and_its_secret
     assert f"{len(STORY)} steps proven in" in told.stdout
     assert list(left_over(folder)) == []
     logs = {path.name for path in (folder / "logs").iterdir()}
-    assert {"server.log", "ehr.log", "init.log"} <= logs
-    secrets = [*(folder / "secrets").iterdir(), folder / "ehr" / "key", folder / "ehr" / "journal.jsonl", folder]
+    assert {"server.log", "ehr.log", "init.log", "pumps.log"} <= logs
+    secrets = [*(folder / "secrets").iterdir(), folder / "ehr" / "key", folder / "pumps" / "key", folder / "ehr" / "journal.jsonl", folder]
     assert len(secrets) > 4
     assert [path.name for path in secrets if path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.slow
 def test_ctrl_c_at_any_moment_ends_every_process(tmp_path: Path):
-    for moment in ("starting the stand-in EHR", " 1  The EHR", "SIGKILL to the server"):
+    for moment in ("starting the server", " 1  The EHR", "12  Order, pump and chart", "SIGKILL to the server"):
         folder = tmp_path / moment.strip().replace(" ", "-")
         running = subprocess.Popen(
             command("--once", "--dir", folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
@@ -97,7 +97,13 @@ def test_without_once_it_stays_open_with_its_addresses_until_ctrl_c_and_its_fold
         told.append(line)
         if "stays open" in line:
             break
-    for address in ("pages   https://127.0.0.1:", "log-in  nurse / ", "EHR     http://127.0.0.1:", "FHIR    https://127.0.0.1:"):
+    for address in (
+        "pumps   http://127.0.0.1:",
+        "bedside https://127.0.0.1:",
+        "log-in  nurse / ",
+        "EHR     http://127.0.0.1:",
+        "FHIR    https://127.0.0.1:",
+    ):
         assert any(line.startswith(address) for line in told), address
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=ENDS_WITHIN_S)
