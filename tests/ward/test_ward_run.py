@@ -35,13 +35,14 @@ def test_two_and_a_half_thousand_order_lives(seed: int) -> None:
 
 def assert_it_was_a_ward(verdict: Verdict) -> None:
     """Everything that the run is there to see has happened."""
-    assert verdict.crashes > 5
-    assert verdict.power_losses > 5
+    assert verdict.crashes > 3
+    assert verdict.power_losses > 1
     assert verdict.line_breaks > 50
     assert verdict.starts > 300
     assert verdict.titrations > 10
-    for outcome in ("programme.rejected", "programme.expired", "programme.refused-by-checks", "programme.answer-lost"):
+    for outcome in ("programme.rejected", "programme.expired", "programme.refused-by-checks"):
         assert verdict.outcomes[outcome], outcome
+    assert verdict.outcomes["programme.never-seen"] + verdict.outcomes["programme.answer-lost"]
 
 
 def test_sr_13_an_offer_that_is_sent_again_when_no_answer_came_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
