@@ -88,15 +88,20 @@ def test_a_port_that_somebody_else_took_is_told_in_one_sentence(
 
 
 @pytest.mark.slow
-def test_without_once_it_stays_open_with_its_addresses_until_ctrl_c_and_its_folder_is_gone_then(tmp_path: Path):
+def test_without_once_the_nurse_is_played_by_a_person_and_it_stays_open_until_ctrl_c_and_its_folder_is_gone_then(tmp_path: Path):
     where = {**environment(), "TMPDIR": str(tmp_path)}
-    running = subprocess.Popen(command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=where)
+    person, terminal = os.openpty()
+    running = subprocess.Popen(command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=terminal, text=True, env=where)
     assert running.stdout is not None
-    told = []
+    told, asked = [], 0
     for line in running.stdout:
         told.append(line)
+        if line.startswith("      you   "):
+            asked += 1
+            os.write(person, b"\n")  # Enter: her part is played
         if "stays open" in line:
             break
+    assert asked == sum(bool(step.by_hand) for step in STORY) > 5
     for address in (
         "pumps   http://127.0.0.1:",
         "bedside https://127.0.0.1:",
@@ -107,6 +112,8 @@ def test_without_once_it_stays_open_with_its_addresses_until_ctrl_c_and_its_fold
         assert any(line.startswith(address) for line in told), address
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=ENDS_WITHIN_S)
+    os.close(person)
+    os.close(terminal)
     assert (running.returncode, errors) == (0, "")
     assert list(tmp_path.iterdir()) == []
 
