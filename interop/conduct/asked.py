@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from json.encoder import encode_basestring_ascii as _text
 
 from interop.conduct.kept import shape_of
 from interop.domain.case import BedsideScan
@@ -44,17 +44,13 @@ class Asked:
 
     def body(self) -> str:
         """The intent's body: all but the message, which is in the journal under the same id."""
-        said: dict[str, Any] = {
-            "sender": self.sender,
-            "control_id": self.control_id,
-            "effect": self.effect_hash,
-            "application": self.application.value,
-            "received_at": self.received_at.isoformat(),
-            "about": sorted(self.about),
-        }
-        if self.scan is not None:
-            said["scan"] = _SCAN.write(self.scan)
-        return json.dumps(said)
+        scan = "" if self.scan is None else f', "scan": {json.dumps(_SCAN.write(self.scan))}'
+        # one for every message that is accepted: put together from its texts, as JSON has them
+        return (
+            f'{{"sender": {_text(self.sender)}, "control_id": {_text(self.control_id)}, "effect": {_text(self.effect_hash)}, '
+            f'"application": {_text(self.application.value)}, "received_at": {_text(self.received_at.isoformat())}, '
+            f'"about": [{", ".join(map(_text, sorted(self.about)))}]{scan}}}'
+        )
 
 
 _SCAN = shape_of(BedsideScan)

@@ -77,13 +77,13 @@ class Decision:
         """
         held_until = now + timedelta(seconds=HOLD_S)
         return Commit(
-            expects=tuple(Expect(told.stream, told.version) for told in self.told),
-            events=tuple(rows_of(self.told)),
+            expects=tuple([Expect(told.stream, told.version) for told in self.told]),
+            events=tuple(rows_of(self.told)) if self.told else (),
             journal=self.journal,
             keys=self.keys,
             key_releases=self.key_releases,
-            intents=tuple(Intent(step.id, step.kind, step.subject, step.body, held_until) for step in self.steps),
-            intent_steps=tuple(IntentDone(id) for id in self.done),
+            intents=tuple([Intent(step.id, step.kind, step.subject, step.body, held_until) for step in self.steps]),
+            intent_steps=tuple([IntentDone(id) for id in self.done]),
             timers=self.timers,
             messages=self.messages,
             projections=self.kept,

@@ -137,4 +137,7 @@ class Intake:
 
 
 def _named(peer: object) -> str:
-    return "".join(character if character.isprintable() else "?" for character in str(peer))[:LONGEST_PEER]
+    named = str(peer)
+    if not named.isprintable():
+        named = "".join(character if character.isprintable() else "?" for character in named)
+    return named[:LONGEST_PEER]

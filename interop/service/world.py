@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: in the order of ASCII, no letter that looks like another
+PAIRS: Final = tuple(first + second for first in DIGITS for second in DIGITS)
 TIME_DIGITS: Final = 10
 TAIL_DIGITS: Final = 10
 TAIL_BITS: Final = 5 * TAIL_DIGITS
@@ -46,10 +47,11 @@ class TimeOrderedIds:
 
 
 def _written(number: int, digits: int) -> str:
+    """``digits`` of them, an even number, two at a time."""
     written = ""
-    for _ in range(digits):
-        number, digit = divmod(number, 32)
-        written = DIGITS[digit] + written
+    for _ in range(0, digits, 2):
+        written = PAIRS[number & 1023] + written
+        number >>= 10
     return written
 
 

@@ -34,7 +34,7 @@ def event_digest(previous: bytes, position: int, stream: str, version: int, type
 def audit_digest(previous: bytes, node: str, seq: int, row: AuditRow) -> bytes:
     """The digest of one audit row of ``node`` after ``previous`` (b"" before the first)."""
     texts = (node, row.actor, row.action, row.outcome, row.patient, row.pump, row.subject, row.body)
-    head = f"audit/1 {seq} {instant_text(row.at)} {' '.join(str(len(text)) for text in texts)} "
+    head = f"audit/1 {seq} {instant_text(row.at)} {' '.join([str(len(text)) for text in texts])} "
     return sha256(previous + (head + "".join(texts)).encode()).digest()
 
 

@@ -58,6 +58,11 @@ class Held(Generic[R]):
         self._added.pop(key, None)
         self._dropped[key] = None
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the group leaves anything otherwise than it was read."""
+        return bool(self._put or self._added or self._dropped)
+
     def changes(self) -> Iterator[Change]:
         """The steps that carry it out."""
         if self._dropped:
@@ -89,10 +94,7 @@ class Facts:
         self.control_ids: set[tuple[str, str]] = set()
         self.seen: dict[tuple[str, str, bytes], rows.MessageKeyRow] = {}
         self._added: dict[Table, list[Any]] = {}
-
-    def held(self) -> dict[Table, Held[Any]]:
-        """All that is kept by primary key."""
-        return {
+        self._held: dict[Table, Held[Any]] = {
             rows.STREAMS: self.streams,
             rows.EFFECT_KEYS: self.effects,
             rows.INTENTS: self.intents,
@@ -104,6 +106,10 @@ class Facts:
             rows.RELEASES: self.releases,
             rows.AUDIT_HEADS: self.audit_heads,
         }
+
+    def held(self, table: Table) -> Held[Any]:
+        """What is kept of a table by primary key."""
+        return self._held[table]
 
     def add(self, table: Table, row: tuple[Any, ...]) -> None:
         """A row that is new by its number."""
@@ -124,8 +130,9 @@ class Facts:
         """All that carries the group out."""
         for table, added in self._added.items():
             yield Insert(table, added)
-        for held in self.held().values():
-            yield from held.changes()
+        for held in self._held.values():
+            if held.is_changed:
+                yield from held.changes()
         counters = Counters(self._counters.id, self.position, self.chain, self.entry, self.outgoing, self.activation)
         if counters != self._counters:
             yield Upsert(rows.COUNTERS, [counters])
@@ -179,9 +186,8 @@ def read_facts(commits: Sequence[Commit], node: str, *, trusting: bool) -> Scrip
     replies = yield Look((*lookups, *(() if trusting else _unique(commits))))
     by_key = dict(zip(named, replies, strict=False))
     facts = Facts(by_key.pop(rows.COUNTERS)[0])
-    held = facts.held()
     for table, found in by_key.items():
-        held[table].load(found)
+        facts.held(table).load(found)
     facts.load_unique(row for found in replies[len(lookups) :] for row in found)
     return facts
 

@@ -37,6 +37,7 @@ class SqliteFile:
 
     def __init__(self, path: Path, library: SqliteLibrary, limits: SqliteLimits) -> None:
         self.path, self.library, self.limits = path, library, limits
+        self._names = (str(path), f"{path}-wal")
 
     def connect(self, *, write: bool) -> Any:
         """A connection to the file, which must exist: an empty database is never made where the record was.
@@ -80,6 +81,7 @@ class SqliteFile:
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE meets the triggers that refuse to delete
         connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")  # 16 MB: a busy page is copied into the file once for many commits
         if self.limits.max_pages:
             connection.execute(f"PRAGMA max_page_count = {self.limits.max_pages}")
 
@@ -93,7 +95,7 @@ class SqliteFile:
     def identity(self) -> tuple[tuple[int, int], ...]:
         """What tells the file and its log from others put in their place. Raises: StoreUnavailable: one of them is gone."""
         try:
-            found = [os.stat(name) for name in (self.path, f"{self.path}-wal")]
+            found = [os.stat(name) for name in self._names]
         except OSError as error:
             raise StoreUnavailable(f"the database file is gone ({error.strerror})") from error
         return tuple((file.st_dev, file.st_ino) for file in found)
@@ -116,11 +118,15 @@ def to_sqlite(table: Table, rows: Sequence[Any]) -> Sequence[Any]:
     if not places:
         return rows
     encoded = []
+    text, of = "", None
     for row in rows:
         cells = list(row)
         for place in places:
-            if cells[place] is not None:
-                cells[place] = instant_text(cells[place])
+            at = cells[place]
+            if at is not None:
+                if at is not of:  # often the same object row after row
+                    text, of = instant_text(at), at
+                cells[place] = text
         encoded.append(cells)
     return encoded
 

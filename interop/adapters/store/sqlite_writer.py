@@ -12,7 +12,7 @@ from interop.adapters.store.commit import size_of
 from interop.adapters.store.group import Outcome, Standing, each_alone, together
 from interop.adapters.store.rows import Table
 from interop.adapters.store.sqlite_file import SqliteFile, from_sqlite, to_sqlite
-from interop.adapters.store.steps import Change, Clear, Delete, Insert, Look, Lookup, Prune, Savepoint, Script, Step, T, Upsert, Work, Write
+from interop.adapters.store.steps import Change, Delete, Look, Lookup, Savepoint, Script, Step, T, Upsert, Work, Write
 from interop.adapters.store.worker import Worker
 from interop.ports import RecordWentBack, StoreFull, StoreUnavailable, Unfit
 
@@ -191,16 +191,15 @@ class SqliteWriter:
         return True
 
     def _carry_out(self, step: Step) -> list[Any]:
-        match step:
-            case Look(lookups):
-                return [self._look_up(lookup) for lookup in lookups]
-            case Write(changes):
-                for change in changes:
-                    self._change(change)
-            case Savepoint():
-                self._run(step.value)
-            case Prune() | Clear():
-                return [sum([self._count(statement, arguments) * counts for statement, arguments, counts in sql.chore(step)])]
+        if isinstance(step, Look):
+            return [self._look_up(lookup) for lookup in step.lookups]
+        if isinstance(step, Write):
+            for change in step.changes:
+                self._change(change)
+        elif isinstance(step, Savepoint):
+            self._run(step.value)
+        else:
+            return [sum([self._count(statement, arguments) * counts for statement, arguments, counts in sql.chore(step)])]
         return []
 
     def _look_up(self, lookup: Lookup) -> list[Any]:
@@ -209,12 +208,12 @@ class SqliteWriter:
         if remembered is not None and all(key in remembered for key in keys):
             return [remembered[key] for key in keys]
         found: list[Any] = []
-        start = 0
+        start, left = 0, len(keys)
         for chunk in sql.CHUNKS:
-            while len(keys) - start >= chunk:
-                arguments = [cell for key in keys[start : start + chunk] for cell in key]
+            while left >= chunk:
+                arguments = list(chain.from_iterable(keys[start : start + chunk]))
                 found += self._connection.execute(sql.sqlite_lookup(table, lookup.by, chunk), arguments).fetchall()
-                start += chunk
+                start, left = start + chunk, left - chunk
         made = [table.row._make(from_sqlite(row, table.instants)) for row in found]
         self._remember(table, made)
         return made
@@ -226,20 +225,19 @@ class SqliteWriter:
                 remembered[tuple([row[place] for place in table.key_places])] = row
 
     def _change(self, change: Change) -> None:
-        match change:
-            case Insert(table, added) | Upsert(table, added):
-                self._put(table, to_sqlite(table, added), isinstance(change, Upsert))
-                self._remember(table, added)
-            case Delete(table, keys):
-                self._connection.executemany(sql.sqlite_delete(table), keys)
+        if isinstance(change, Delete):
+            self._connection.executemany(sql.sqlite_delete(change.table), change.keys)
+        else:
+            self._put(change.table, to_sqlite(change.table, change.rows), isinstance(change, Upsert))
+            self._remember(change.table, change.rows)
 
     def _put(self, table: Table, cells: Sequence[Any], replace: bool) -> None:
-        start = 0
+        start, left = 0, len(cells)
         for chunk in sql.CHUNKS:
-            statement = sql.sqlite_insert(table, replace, chunk)
-            while len(cells) - start >= chunk:
-                self._connection.execute(statement, list(chain.from_iterable(cells[start : start + chunk])))
-                start += chunk
+            while left >= chunk:
+                given = cells[start] if chunk == 1 else list(chain.from_iterable(cells[start : start + chunk]))
+                self._connection.execute(sql.sqlite_insert(table, replace, chunk), given)
+                start, left = start + chunk, left - chunk
 
     def _count(self, statement: str, arguments: tuple[Any, ...]) -> int:
         encoded = tuple(instant_text(value) if hasattr(value, "utcoffset") else value for value in arguments)

@@ -158,7 +158,7 @@ class Intent(Base, table=True):
     """Steps into the world that are not known to be taken."""
 
     __tablename__ = "intents"
-    __table_args__ = (Index("intents_held_until", "held_until"), STRICT)
+    __table_args__ = (Index("intents_held_until", "held_until"), SMALL)
     intent_id: str = _text(primary_key=True)
     kind: str = _text()
     subject: str = _text()
@@ -269,7 +269,7 @@ class Audit(Base, table=True):
         Index("audit_actor", "actor", "at"),
         _where_given("audit_pump", "pump"),
         Index("audit_at", "at"),
-        STRICT,
+        SMALL,
     )
     node: str = _text(primary_key=True)
     seq: int = _number(primary_key=True)

@@ -16,7 +16,7 @@ BYTES = sa.LargeBinary()
 INSTANT = sa.TIMESTAMP(timezone=True).with_variant(sa.Text(), "sqlite")
 KINDS: dict[str, Any] = {"number": NUMBER, "text": TEXT, "bytes": BYTES, "instant": INSTANT}
 
-# Table, primary key, columns in order with a kind each, unique keys, SQLite without row ids (small rows found by a text key).
+# Table, primary key, columns in order with a kind each, unique keys, SQLite without row ids (found by a text key).
 TABLES: tuple[tuple[str, str, str, Sequence[tuple[str, str]], bool], ...] = (
     ("counters", "id", "id:number position:number chain:bytes entry:number outgoing:number activation:number", (), False),
     ("streams", "stream", "stream:text version:number", (), True),
@@ -42,7 +42,7 @@ TABLES: tuple[tuple[str, str, str, Sequence[tuple[str, str]], bool], ...] = (
         False,
     ),
     ("effect_keys", "key", "key:text content_hash:bytes reference:text at:instant", (), True),
-    ("intents", "intent_id", "intent_id:text kind:text subject:text body:text held_until:instant", (), False),
+    ("intents", "intent_id", "intent_id:text kind:text subject:text body:text held_until:instant", (), True),
     ("timers", "kind subject", "kind:text subject:text due_at:instant body:text", (), True),
     (
         "lanes",
@@ -73,7 +73,7 @@ TABLES: tuple[tuple[str, str, str, Sequence[tuple[str, str]], bool], ...] = (
         "node seq",
         "node:text seq:number at:instant actor:text action:text outcome:text patient:text pump:text subject:text body:text digest:bytes",
         (),
-        False,
+        True,
     ),
     ("audit_heads", "node", "node:text seq:number digest:bytes", (), True),
     ("releases", "library_hash mapping_hash", "library_hash:text mapping_hash:text at:instant content:bytes", (), False),
