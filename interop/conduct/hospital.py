@@ -19,6 +19,7 @@ from typing import Final
 from interop.conduct.administrations import Administrations
 from interop.conduct.answers import Answers
 from interop.conduct.bedside import Bedside
+from interop.conduct.burying import Burying
 from interop.conduct.charting import Charting
 from interop.conduct.desk import Desk, QueueView
 from interop.conduct.documenting import Documenting
@@ -160,7 +161,8 @@ class Conduct:
         offering = Offering(record, planning, answers, self.book, self._posted)
         self._desk = Desk(planning, self._gate, clock.now, self._offer, bound=(bounds or Bounds()).planning)
         recalling = Recalling(record, answers, self._posted)
-        self._recovery = Recovery(record, clock, self._gate, self._desk, offering, recalling, self._offer, carried, self._take)
+        burying = Burying(record, clock, ids, answers, self._posted)
+        self._recovery = Recovery(record, clock, self._gate, self._desk, offering, recalling, self._offer, carried, self._take, burying)
         self._timers = Timers(record, clock, self._gate, {SILENT: fell_silent}, acts)
         self._workers = {
             way.destination.name: LaneWorker(record, clock, self._gate, way.send, way.destination.name, record.node, lane_limits)

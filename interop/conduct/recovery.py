@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import Final
 
 from interop.conduct.asked import PLAN, BadIntent, asked_of
-from interop.conduct.decision import HOLD_S, Decision
+from interop.conduct.burying import Burying
+from interop.conduct.decision import HOLD_S
 from interop.conduct.desk import Desk
 from interop.conduct.gate import Gate
 from interop.conduct.offering import Offering
 from interop.conduct.planning import OFFER, Outcome
 from interop.conduct.recalling import RECALL, Recalling
-from interop.domain.errors import InteropError
-from interop.ports import AuditRow, Busy, Clock, Gone, Intent, Record, StoreClosed, StoreUnavailable
+from interop.ports import Busy, Clock, Intent, Record, StoreClosed, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class Recovery:
         offered: Callable[[Outcome], None],
         others: Mapping[str, Handler],
         later: Callable[[Intent], None],
+        burying: Burying,
     ) -> None:
         """``others``: who carries out kinds of intent that are not conduct's own, such as the pump's side its withdrawals.
 
@@ -49,7 +50,7 @@ class Recovery:
         """
         self._record, self._clock, self._gate = record, clock, gate
         self._desk, self._offering, self._recalling, self._offered, self._others = desk, offering, recalling, offered, others
-        self._later, self._checking = later, set[str]()
+        self._later, self._checking, self._burying = later, set[str](), burying
 
     async def at_start(self) -> int:
         """Take up everything that is undone, before any door is open; returns how much that was. Raises: StoreUnavailable, Busy.
@@ -94,24 +95,32 @@ class Recovery:
             await self.take(intent)
 
     async def take(self, intent: Intent) -> None:
-        """Carry out one intent that this process holds. Raises: StoreUnavailable, Busy: it stays, and is claimed again."""
+        """Carry out one intent that this process holds; one that fails holds up no other, and a person is told.
+
+        Raises: StoreUnavailable, Busy: it stays, and is claimed again.
+        """
         try:
-            if intent.kind == PLAN:
-                await self._plan(intent)
-            elif intent.kind == OFFER:
-                await self._check_again(intent)
-            elif intent.kind == RECALL:
-                await self._recalling.carry_out(intent, self._clock.now)
-            elif intent.kind in self._others:
-                await self._others[intent.kind](intent)
-            else:
-                log.error("nobody here knows an intent of this kind; it stays", extra={"intent": intent.kind})
+            try:
+                await self._carry_out(intent)
+            except BadIntent as fault:
+                await self._burying.bury(intent, fault)
         except (StoreUnavailable, Busy):
             raise
-        except BadIntent as fault:
-            await self._bury(intent, fault)
-        except InteropError:
+        except Exception:  # also what no version of ours raises: a body that cannot be read must not end the sweep, or a start
             log.exception("an intent could not be carried out; it stays", extra={"entry": intent.intent_id, "intent": intent.kind})
+            await self._burying.tell(intent)
+
+    async def _carry_out(self, intent: Intent) -> None:
+        if intent.kind == PLAN:
+            await self._plan(intent)
+        elif intent.kind == OFFER:
+            await self._check_again(intent)
+        elif intent.kind == RECALL:
+            await self._recalling.carry_out(intent, self._clock.now)
+        elif intent.kind in self._others:
+            await self._others[intent.kind](intent)
+        else:
+            log.error("nobody here knows an intent of this kind; it stays", extra={"intent": intent.kind})
 
     async def _check_again(self, intent: Intent) -> None:
         if intent.intent_id in self._checking:
@@ -130,13 +139,3 @@ class Recovery:
         asked = await asked_of(intent.intent_id, intent.body, self._record)
         await self._desk.reserve()
         self._desk.put(asked)
-
-    async def _bury(self, intent: Intent, fault: BadIntent) -> None:
-        """Its message is gone, so nothing can be done for it ever: a person is told, and it does not come back."""
-        log.error("an intent can never be carried out", exc_info=fault, extra={"entry": intent.intent_id, "intent": intent.kind})
-        now = self._clock.now()
-        row = AuditRow(now, "system", f"intent.{intent.kind}", f"given up: {fault}", subject=intent.subject)
-        try:
-            await self._record.commit(Decision(done=(intent.intent_id,), audit=(row,)).commit(now))
-        except Gone:
-            return

@@ -58,7 +58,7 @@ class Timers:
                 raise
             except RecordError:
                 log.exception("what follows from a timer could not be written", extra={"timer": timer.kind})
-                await self._record.commit(self._postponed(timer))
+                await self._put_off(timer)
         return len(due)
 
     async def _act(self, timer: Timer) -> None:
@@ -68,7 +68,13 @@ class Timers:
             raise
         except Exception:
             log.exception("a timer failed", extra={"timer": timer.kind})
+            await self._put_off(timer)
+
+    async def _put_off(self, timer: Timer) -> None:
+        try:
             await self._record.commit(self._postponed(timer))
+        except Gone:
+            return  # set anew, or fired by another node
 
     def _what_follows(self, timer: Timer) -> Commit:
         """A timer that nobody knows, as a newer version sets it, or whose handler fails, is put off and told of; it is never dropped."""
