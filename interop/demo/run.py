@@ -93,8 +93,8 @@ def _sum_up(told: Told, folder: Path, say: Callable[[str], None], took_s: float)
 
 def _stay(hospital: Hospital, say: Callable[[str], None]) -> None:
     """Up, until somebody ends it."""
-    say("the hospital stays open; Ctrl-C ends it")
     with contextlib.suppress(Stopped):
+        say("the hospital stays open; Ctrl-C ends it")
         while not (trouble := hospital.trouble()):
             time.sleep(0.5)
         raise Missing(trouble)
