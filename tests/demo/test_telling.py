@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from interop.demo.processes import Missing
-from interop.demo.step import Seen, Step, Who, Witness
+from interop.demo.step import THREE, Seen, Step, Who, Witness
 from interop.demo.telling import Teller
 
 
@@ -41,7 +41,7 @@ def gone(ward: Ward) -> Seen:
 def a_step(
     ehr: Look = proven, pump: Look = proven, fhir: Look = proven, name: str = "a step", still: tuple[Look, ...] = (), **words: object
 ) -> Step[Ward]:
-    witnesses = [Witness(who, look) for who, look in zip(Who, (ehr, pump, fhir), strict=True)]
+    witnesses = [Witness(who, look) for who, look in zip((Who.EHR, Who.PUMP, Who.FHIR), (ehr, pump, fhir), strict=True)]
     witnesses += [Witness(Who.PUMP, look, still=True) for look in still]
     step = Step[Ward](
         name=name, sentence=f"{name} happens.", act=lambda ward, say: ward.acts.append(name), witnesses=tuple(witnesses), within_s=0.3
@@ -138,6 +138,16 @@ def test_a_step_in_which_one_of_the_three_neither_speaks_nor_says_why_cannot_be_
 
     ehr = Witness(Who.EHR, proven)
     written((ehr,), {Who.PUMP: "none is there", Who.FHIR: "nothing to read"})
-    for witnesses, silent in [((ehr,), {Who.PUMP: "none"}), ((), dict.fromkeys(Who, "none")), ((ehr,), dict.fromkeys(Who, "none"))]:
+    for witnesses, silent in [((ehr,), {Who.PUMP: "none"}), ((), dict.fromkeys(THREE, "none")), ((ehr,), dict.fromkeys(THREE, "none"))]:
         with pytest.raises(ValueError):
             written(witnesses, silent)
+
+
+def test_the_nurses_page_is_no_witness_and_a_step_without_its_words_is_not_proven():
+    page = Witness[Ward](Who.PAGE, lambda ward: Seen(False, "the sentence is not there"))
+    with pytest.raises(ValueError):
+        Step[Ward](name="s", sentence="S.", act=lambda ward, say: None, witnesses=(page,), silent=dict.fromkeys(THREE, "none"))
+    step = a_step()
+    telling = Telling(replace(step, witnesses=(*step.witnesses, page)))
+    assert telling.told.proven == []
+    assert "page  does not: the sentence is not there" in telling.text
