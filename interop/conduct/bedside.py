@@ -16,7 +16,7 @@ from interop.conduct.alerts import Alert, raised, said_now, seen
 from interop.conduct.charting import Charting
 from interop.conduct.decision import Decision, Told
 from interop.conduct.hearing import IDLE
-from interop.conduct.infusions import InfusionNow, RunAt, all_runs, infusion_at, run_on
+from interop.conduct.infusions import InfusionNow, RunAt, associated_with, infusion_at, no_longer_of, run_on
 from interop.conduct.offers import Offers
 from interop.conduct.pump_state import pump_at
 from interop.conduct.settling import Attest
@@ -37,13 +37,13 @@ from interop.domain.events.association import (
 )
 from interop.domain.events.infusion import InfusionEvent
 from interop.domain.events.nouns import PatientNumber
-from interop.domain.events.programme import RecallCause, Seen
+from interop.domain.events.programme import Attested, RecallCause, Seen
 from interop.domain.finding import Owner
 from interop.domain.lifecycle import infusion as infusions
 from interop.domain.lifecycle.programme import State
 from interop.domain.patient import PatientId
 from interop.domain.quantity import Quantity, UnitMismatch
-from interop.ports import AuditRow, Clock, Record, StreamMoved, Timer, TimerEnd
+from interop.ports import AuditRow, Clock, Projected, Record, StreamMoved, Timer, TimerEnd
 
 log = logging.getLogger(__name__)
 
@@ -115,11 +115,14 @@ class Bedside:
     # ── offers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def attest(self, programme_id: str, by: str, saw: Seen, words: str) -> None:
-        """D-10: a named clinician looked at the pump; it closes as unknown. Raises: NotSo: it is not uncertain."""
+        """D-10: a named clinician looked at the pump; it closes as unknown. Raises: NotSo: it is not uncertain, or was settled at this moment."""
         today = (await programme_at(self._record, programme_id)).today
         if today is None or today.state is not State.UNCERTAIN:
             raise NotSo("this program is not in doubt any more")
         await self._offers.settle(programme_id, Attest(by, saw, words), None)
+        events = (await programme_at(self._record, programme_id)).events
+        if not any(isinstance(event, Attested) and event.by == by for event in events):
+            raise NotSo("the pump has answered meanwhile: look at what it said")
 
     async def recall(self, programme_id: str, by: str) -> None:
         """Take an offer back that waits on a screen; the pump has the last word. Raises: NotSo: it does not wait."""
@@ -152,8 +155,7 @@ class Bedside:
 
         if run is None:
             raise NotSo("nothing runs on this channel")
-        bare = RunAt(run.infusion_id, run.pump_id, run.channel_id)
-        told = await self._tell(run.infusion_id, ended, "bedside.dissociate", by, Decision(kept=(*run.over(), *bare.rows())))
+        told = await self._tell(run.infusion_id, ended, "bedside.dissociate", by, Decision())
         await self._show(pump_id, said.Dissociate(_id_of(told), channel_id))
 
     async def associate(self, wanted: ToAssociate, by: str) -> None:
@@ -200,15 +202,20 @@ class Bedside:
         await self._show(wanted.pump_id, said.Associate(id, wanted.channel_id, wanted.patient, wanted.placer_order_number))
 
     async def confirm_patient(self, pump_id: str, channel_id: str, patient: PatientId, by: str) -> None:
-        """D-12, SR-05: one bedside confirmation, by wristband, lifts every doubt on this channel. Raises: NotSo: another patient, or no doubt."""
+        """D-12, SR-05: one bedside confirmation, by wristband, lifts every doubt on this channel, also about what is over there.
+
+        Raises: NotSo: another patient, or no doubt.
+        """
         run = await run_on(self._record, pump_id, channel_id)
-        if run is None:
+        theirs = await associated_with(self._record, PatientNumber(patient.value, patient.authority))
+        over = [each.infusion_id for each in theirs if (each.pump_id, each.channel_id) == (pump_id, channel_id)]
+        if run is None and not over:
             raise NotSo("nothing runs on this channel")
 
         def restored(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
             association = infusion.today.association if infusion.today is not None else None
             if association is None or not association.suspensions:
-                raise NotSo("nothing is in doubt on this channel")
+                return ()
             if (association.patient.value, association.patient.authority) != (patient.value, patient.authority):
                 raise NotSo("the wristband is another patient's than the one whose infusion this is: dissociate it first")
             lifts = tuple(doubt.message_id for doubt in association.suspensions)
@@ -216,23 +223,35 @@ class Bedside:
                 AssociationRestored(at=now, association_id=association.id, cause=RestoreCause.BEDSIDE, lifts=lifts, by=by, message_id=""),
             )
 
-        await self._tell(run.infusion_id, restored, "bedside.confirm-patient", by, Decision())
+        lifted: list[InfusionEvent] = []
+        for id in dict.fromkeys((*(() if run is None else (run.infusion_id,)), *over)):  # what runs there first: whose it is, decides
+            lifted += await self._tell(id, restored, "bedside.confirm-patient", by, Decision())
+        if not lifted:
+            raise NotSo("nothing is in doubt on this channel")
 
     # ── what the hospital says ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def patient_fact(self, fact: PatientFact) -> None:
         """D-12: never ends the documentation of what infuses; puts it in doubt, ends what is idle and discharged, or lifts the doubt again."""
-        for run in await all_runs(self._record):
-            if run.patient is not None and (run.patient.value, run.patient.authority) == (fact.patient.value, fact.patient.authority):
-                await self._fact(run, fact)
+        patient = PatientNumber(fact.patient.value, fact.patient.authority)
+        for run in await associated_with(self._record, patient):
+            infusion = await infusion_at(self._record, run.infusion_id)
+            if _is_of(patient, infusion):
+                await self._fact(run, patient, fact)
+                continue
+            gone = Decision(told=(Told(infusion.stream, infusion.version),), kept=(no_longer_of(patient, run.infusion_id),))
+            try:
+                await self._record.commit(gone.commit(self._clock.now()))
+            except StreamMoved:
+                await self._fact(run, patient, fact)  # it may have become theirs again
 
-    async def _fact(self, run: RunAt, fact: PatientFact) -> None:
+    async def _fact(self, run: RunAt, patient: PatientNumber, fact: PatientFact) -> None:
         words = ""
 
         def events(infusion: InfusionNow, now: datetime) -> tuple[InfusionEvent, ...]:
             today = infusion.today
             association = today.association if today is not None else None
-            if today is None or association is None:
+            if today is None or association is None or association.patient != patient:
                 return ()
             if fact.what is None:
                 known = [doubt for doubt in association.suspensions if doubt.message_id == fact.cancels]
@@ -278,9 +297,7 @@ class Bedside:
                 return ()
             return (AssociationEnded(at=now, association_id=association.id, cause=AssociationEndCause.IDLE, by=""),)
 
-        run = next((each for each in await all_runs(self._record) if each.infusion_id == timer.subject), None)
-        rows = () if run is None else (*run.over(), *RunAt(run.infusion_id, run.pump_id, run.channel_id).rows())
-        end = Decision(timers=(TimerEnd(IDLE, timer.subject, timer.due_at),), kept=rows)
+        end = Decision(timers=(TimerEnd(IDLE, timer.subject, timer.due_at),))
         await self._tell(timer.subject, ended, "association.idle", "system", end)
 
     # ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,6 +322,7 @@ class Bedside:
             charted = await self._charted(infusion, events, theirs, now)
             told = Decision(
                 told=(Told(infusion.stream, infusion.version, events),),
+                kept=await self._let_go(infusion) if any(isinstance(event, AssociationEnded) for event in events) else (),
                 audit=(AuditRow(now, by, action, "done" if events else "nothing to do", subject=infusion_id),),
             )
             try:
@@ -314,6 +332,15 @@ class Bedside:
             self._offers.posted(charted.messages)
             return events
         raise StreamMoved(naming.infusion_stream(infusion_id), 0, 0)
+
+    async def _let_go(self, infusion: InfusionNow) -> tuple[Projected, ...]:
+        """The rows of what is nobody's from now on: where it still is on its channel, it waits there for review."""
+        today = infusion.today
+        if today is None or today.association is None:
+            return ()
+        gone = no_longer_of(today.association.patient, today.infusion_id)
+        run = await run_on(self._record, today.pump_id, today.channel_id)
+        return (gone, *run.let_go()) if run is not None and run.infusion_id == today.infusion_id else (gone,)
 
     async def _charted(self, infusion: InfusionNow, events: tuple[InfusionEvent, ...], theirs: RunAt | None, now: datetime) -> Decision:
         if self._charting is None or not events or infusion.today is None:
@@ -328,6 +355,11 @@ class Bedside:
             await link.send(frame)
         except (NotConnected, OutcomeUnknown):
             log.info("a pump does not show yet whose its channel is", extra={"pump": pump_id})
+
+
+def _is_of(patient: PatientNumber, infusion: InfusionNow) -> bool:
+    association = infusion.today.association if infusion.today is not None else None
+    return association is not None and association.patient == patient
 
 
 def _same(here: Quantity | None, there: Quantity | None) -> bool:

@@ -22,6 +22,9 @@ RUNS_OF_ORDER: Final = "run-of-order"
 ORDERS_OF_INFUSION: Final = "orders-of-infusion"
 """Infusion and placer order number → the order, for all whose it is or was; never taken away, as what was documented may have to be corrected."""
 
+ASSOCIATED: Final = "associated-infusion"
+"""Patient and infusion → where it runs or ran, while it is the patient's: what is over is so for a time (SR-04), and can be in doubt (SR-05, D-12)."""
+
 UNASSOCIATED: Final = "unassociated-infusion"
 """Infusion → where it runs or ran, for those that are nobody's: they wait for review and are documented for nobody (SR-48, SR-50)."""
 
@@ -53,14 +56,29 @@ class RunAt:
         if self.order_id:
             whose = Projected(ORDERS_OF_INFUSION, f"{self.infusion_id} {self.placer_order_number}", json.dumps(self.order_id))
             of_order = (Projected(RUNS_OF_ORDER, f"{self.order_id}/{channel}", document), whose)
+        theirs = (Projected(ASSOCIATED, _theirs(self.patient, self.infusion_id), document),) if self.patient is not None else ()
         nobodys = Projected(UNASSOCIATED, self.infusion_id, None if self.order_id else document)
-        return (Projected(RUNS, channel, document), *of_order, nobodys)
+        return (Projected(RUNS, channel, document), *of_order, *theirs, nobodys)
 
     def over(self) -> tuple[Projected, ...]:
-        """It is over, or nobody's any more; what was never somebody's still waits for review."""
+        """It is over; whose it was it still is, and what was never somebody's still waits for review."""
         channel = naming.channel_of(self.pump_id, self.channel_id)
         of_order = (Projected(RUNS_OF_ORDER, f"{self.order_id}/{channel}", None),) if self.order_id else ()
         return (Projected(RUNS, channel, None), *of_order)
+
+    def let_go(self) -> tuple[Projected, ...]:
+        """It is there, and nobody's any more."""
+        gone = () if self.patient is None else (no_longer_of(self.patient, self.infusion_id),)
+        return (*self.over(), *gone, *RunAt(self.infusion_id, self.pump_id, self.channel_id).rows())
+
+
+def no_longer_of(patient: PatientNumber, infusion_id: str) -> Projected:
+    """Its association with this patient has ended."""
+    return Projected(ASSOCIATED, _theirs(patient, infusion_id), None)
+
+
+def _theirs(patient: PatientNumber, infusion_id: str) -> str:
+    return f"{naming.patient_key(patient.value, patient.authority)}/{infusion_id}"
 
 
 _SHAPE = shape_of(RunAt)
@@ -99,9 +117,9 @@ async def runs_of_order(record: Record, order_id: str) -> tuple[RunAt, ...]:
     return await _under(record, RUNS_OF_ORDER, f"{order_id}/")
 
 
-async def all_runs(record: Record) -> tuple[RunAt, ...]:
-    """Every infusion that is not over."""
-    return await _under(record, RUNS, "")
+async def associated_with(record: Record, patient: PatientNumber) -> tuple[RunAt, ...]:
+    """What runs and what is over: every infusion that is this patient's, as it was when it became so. Its stream knows better."""
+    return await _under(record, ASSOCIATED, _theirs(patient, ""))
 
 
 async def unassociated(record: Record) -> tuple[RunAt, ...]:
