@@ -33,9 +33,10 @@ def event_digest(previous: bytes, position: int, stream: str, version: int, type
 
 def audit_digest(previous: bytes, node: str, seq: int, row: AuditRow) -> bytes:
     """The digest of one audit row of ``node`` after ``previous`` (b"" before the first)."""
-    texts = (node, row.actor, row.action, row.outcome, row.patient, row.pump, row.subject, row.body)
-    head = f"audit/1 {seq} {instant_text(row.at)} {' '.join([str(len(text)) for text in texts])} "
-    return sha256(previous + (head + "".join(texts)).encode()).digest()
+    actor, action, outcome, patient, pump, subject, body = row.actor, row.action, row.outcome, row.patient, row.pump, row.subject, row.body
+    lengths = f"{len(node)} {len(actor)} {len(action)} {len(outcome)} {len(patient)} {len(pump)} {len(subject)} {len(body)}"
+    text = f"audit/1 {seq} {instant_text(row.at)} {lengths} {node}{actor}{action}{outcome}{patient}{pump}{subject}{body}"
+    return sha256(previous + text.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

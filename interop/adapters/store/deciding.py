@@ -138,14 +138,15 @@ def _check_message(step: MessageStep, facts: Facts) -> None:
 
 
 def _apply(commit: Commit, facts: Facts, node: str) -> Committed:
-    versions = _apply_events(commit, facts)
+    versions = _apply_events(commit, facts) if commit.events else {}
     _apply_journal(commit, facts)
     for release in commit.key_releases:
         facts.effects.drop(release.key)
     for key in commit.keys:
         facts.effects.add(rows.EffectKeyRow(key.key, key.content_hash, key.reference, key.at))
-    seqs = _apply_messages(commit, facts)
-    _apply_lanes(commit, facts)
+    seqs = _apply_messages(commit, facts) if commit.messages or commit.message_steps else ()
+    if commit.lane_steps:
+        _apply_lanes(commit, facts)
     for intent in commit.intents:
         facts.intents.add(rows.IntentRow(intent.intent_id, intent.kind, intent.subject, intent.body, intent.held_until))
     for step in commit.intent_steps:
@@ -167,7 +168,8 @@ def _apply(commit: Commit, facts: Facts, node: str) -> Committed:
     for checkpoint in commit.checkpoints:
         facts.checkpoints.put(rows.CheckpointRow(checkpoint.name, checkpoint.position))
     _apply_audit(commit, facts, node)
-    _apply_releases(commit, facts)
+    if commit.releases or commit.activations:
+        _apply_releases(commit, facts)
     return Committed(facts.position, versions, seqs)
 
 
