@@ -190,8 +190,9 @@ def test_the_readme_has_two_commands_and_the_build_runs_the_second():
 
 
 def test_the_readme_shows_what_its_command_says(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    (command,) = re.findall(r"bin/interop (.+)$", commands_of_the_readme()[0])
-    (shown,) = re.findall(r"```\n(3 Arithmetic\n.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`interop (explain tests/\S+)`", readme)
+    (shown,) = re.findall(r"```\n(3 Arithmetic\n.*?)```", readme, re.DOTALL)
     monkeypatch.chdir(REPOSITORY)
     assert main(command.split()) == 0
     assert shown in capsys.readouterr().out
