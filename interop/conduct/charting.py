@@ -5,7 +5,7 @@ about the order: its own row      about the pump: its newest report      about p
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,13 +17,31 @@ from interop.conduct.documenting import Documenting, ordered_by
 from interop.conduct.effects import ANSWERS, read_answer
 from interop.conduct.infusions import ORDERS_OF_INFUSION, InfusionNow, RunAt
 from interop.conduct.pump_state import PumpNow
-from interop.conduct.streams import ProgrammeNow, programme_at
+from interop.conduct.streams import Folds, ProgrammeNow, programme_at
 from interop.domain.document import About, Ordered, Reported
 from interop.domain.events.infusion import InfusionEvent
 from interop.domain.events.programme import Planned, ProgrammeEvent
 from interop.ports import Record
+from interop.stages.told import Step, steps_of
 
 PAGE: Final = 200
+
+
+MOST_STEPS: Final = 10_000_000
+"""What the kept steps of all infusions together weigh at most: each holds the segments of all before it, so that n steps weigh n × n."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    steps: tuple[Step, ...]
+
+    @property
+    def version(self) -> int:
+        return len(self.steps)
+
+    @property
+    def weight(self) -> int:
+        return len(self.steps) ** 2
 
 
 class Charting:
@@ -31,6 +49,7 @@ class Charting:
 
     def __init__(self, record: Record, documenting: Documenting) -> None:
         self._record, self._documenting = record, documenting
+        self._steps: Folds[_Steps] = Folds(MOST_STEPS)
 
     async def after(
         self, infusion: InfusionNow, events: Sequence[InfusionEvent], pump: PumpNow | None, run: RunAt | None, now: datetime
@@ -44,16 +63,19 @@ class Charting:
         orders = dict(await self._orders(id))
         if run is not None and run.order_id:
             orders[run.placer_order_number] = run.order_id
+        if not orders:
+            return decision
+        known = steps_of(events, self._known(infusion))  # once for all orders
         for order_id in dict.fromkeys(orders.values()):
             about = await self._about(order_id, (*infusion.events, *events), pump)
             if about is not None:
-                decision = decision.and_(self._documenting.of(infusion.events, events, about, now))
+                decision = decision.and_(self._documenting.of(infusion.events, events, about, now, known))
         return decision
 
     async def periodic(self, infusion: InfusionNow, report: Reported, pump: PumpNow, run: RunAt, now: datetime) -> Decision:
         """PCD-01 of a channel as it is. Raises: StoreUnavailable, NoRow, ValueError."""
         about = await self._about(run.order_id, infusion.events, pump) if run.order_id else None
-        return Decision() if about is None else self._documenting.periodic(infusion.events, report, about, now)
+        return Decision() if about is None else self._documenting.periodic(infusion.events, report, about, now, self._known(infusion))
 
     async def programme_ended(
         self, programme: ProgrammeNow, event: ProgrammeEvent, order_id: str, pump: PumpNow | None, now: datetime
@@ -65,6 +87,16 @@ class Charting:
             return Decision()
         about = await self._about(order_id, (), pump)
         return Decision() if about is None else self._documenting.programme_ended(planned, event, about, now)
+
+    def _known(self, infusion: InfusionNow) -> tuple[Step, ...]:
+        """The steps of what is committed of it, kept for the next time. Raises: NoRow."""
+        before = self._steps.get(self._record, infusion.stream)
+        steps = () if before is None else before.steps[: len(infusion.events)]
+        if len(steps) == len(infusion.events):
+            return steps
+        steps = steps_of(infusion.events[len(steps) :], steps)
+        self._steps.put(self._record, infusion.stream, _Steps(steps))
+        return steps
 
     async def _about(self, order_id: str, events: Sequence[InfusionEvent], pump: PumpNow | None) -> About | None:
         about = await about_order(self._record, order_id)

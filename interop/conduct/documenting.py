@@ -68,21 +68,31 @@ class Documenting:
     ids: Ids
     destinations: Destinations
 
-    def of(self, history: Sequence[InfusionEvent], events: Sequence[InfusionEvent], about: About, now: datetime) -> Decision:
+    def of(
+        self,
+        history: Sequence[InfusionEvent],
+        events: Sequence[InfusionEvent],
+        about: About,
+        now: datetime,
+        known: Sequence[Step] = (),
+    ) -> Decision:
         """Messages, journal and resources that follow from ``events``, which come after ``history``: all of the infusion before.
 
-        Asked once for each order that the infusion is or was associated with: ``about`` is told of its own order only. Raises: NoRow, ValueError.
+        Asked once for each order that the infusion is or was associated with: ``about`` is told of its own order only. ``known`` are the steps of
+        the first events of all these, as far as the caller has them. Raises: NoRow, ValueError.
         """
-        steps = steps_of([*history, *events])
+        steps = steps_of([*history, *events][len(known) :], known)
         told = [self._sent(document, now) for document in documents(steps, len(history), about)]
         return _all([*told, self._kept(steps, len(history), about, now)])
 
-    def periodic(self, history: Sequence[InfusionEvent], report: Reported, about: About, now: datetime) -> Decision:
+    def periodic(
+        self, history: Sequence[InfusionEvent], report: Reported, about: About, now: datetime, known: Sequence[Step] = ()
+    ) -> Decision:
         """PCD-01 of a channel as it reported itself, for a timer; nothing where nothing may be told (SR-45, SR-50, D-12). Raises: NoRow, ValueError.
 
-        ``history`` is all of the infusion so far.
+        ``history`` is all of the infusion so far, ``known`` the steps of its first events.
         """
-        document = periodic(steps_of(history), report, about)
+        document = periodic(steps_of(history[len(known) :], known), report, about)
         return Decision() if document is None else self._sent(document, now)
 
     def programme_ended(self, planned: Planned, event: ProgrammeEvent, about: About, now: datetime) -> Decision:

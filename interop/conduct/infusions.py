@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 from interop.conduct import naming
 from interop.conduct.kept import shape_of
-from interop.conduct.streams import all_rows
+from interop.conduct.streams import Folds, all_rows
 from interop.domain.events.codec import decode
 from interop.domain.events.infusion import InfusionEvent
 from interop.domain.events.nouns import PatientNumber
@@ -93,12 +94,26 @@ class InfusionNow:
     today: infusions.Stream | None
     events: tuple[InfusionEvent, ...] = ()
 
+    @property
+    def weight(self) -> int:
+        return len(self.events)
+
 
 async def infusion_at(record: Record, infusion_id: str) -> InfusionNow:
     """Raises: StoreUnavailable, UnreadableEvent, NoRow."""
     stream = naming.infusion_stream(infusion_id)
-    told = tuple(event for row in await all_rows(record, stream) if isinstance(event := decode(row.body), InfusionEvent))
-    return InfusionNow(stream, len(told), infusions.fold(told), told)
+    known = _INFUSIONS.get(record, stream) or InfusionNow(stream, 0, None)
+    rows = await all_rows(record, stream, known.version)
+    if not rows:
+        return known
+    new = [event for row in rows if isinstance(event := decode(row.body), InfusionEvent)]
+    today = reduce(infusions.apply, new, known.today)
+    now = InfusionNow(stream, known.version + len(rows), today, (*known.events, *new))
+    _INFUSIONS.put(record, stream, now)
+    return now
+
+
+_INFUSIONS: Folds[InfusionNow] = Folds()
 
 
 async def run_on(record: Record, pump_id: str, channel_id: str) -> RunAt | None:

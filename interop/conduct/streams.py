@@ -1,6 +1,13 @@
-"""What the record says of an order today: a fold of its events."""
+"""What the record says of an order today: a fold of its events.
 
+A fold is kept for the next time, and only what was committed since is then read and folded on: a long infusion's word costs no more than a short one's.
+"""
+
+from collections import OrderedDict
 from dataclasses import dataclass
+from functools import reduce
+from typing import Final, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from interop.conduct import naming
 from interop.domain.events.codec import decode
@@ -12,6 +19,51 @@ from interop.domain.request import OrderRequest
 from interop.ports import Record, RecordedEvent
 
 PAGE = 500
+
+MOST_EVENTS: Final = 100_000
+"""How many events the kept folds of one kind of stream hold together, for each record; the longest unused go first."""
+
+
+class Folded(Protocol):
+    """A stream as it stood at a version, and how much it weighs."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def weight(self) -> int: ...
+
+
+N = TypeVar("N", bound=Folded)
+
+
+class Folds(Generic[N]):
+    """The newest folds that this process has made of committed events, for each record; what they lean on never changes (events are only added)."""
+
+    def __init__(self, most: int = MOST_EVENTS) -> None:
+        self._most = most
+        self._of: WeakKeyDictionary[Record, OrderedDict[str, N]] = WeakKeyDictionary()
+        self._weight: WeakKeyDictionary[Record, int] = WeakKeyDictionary()
+
+    def get(self, record: Record, stream: str) -> N | None:
+        folds = self._of.get(record)
+        if folds is None or stream not in folds:
+            return None
+        folds.move_to_end(stream)
+        return folds[stream]
+
+    def put(self, record: Record, stream: str, now: N) -> None:
+        """For the next time; not where somebody who read later was faster, or where it would push out all others."""
+        folds = self._of.setdefault(record, OrderedDict())
+        before = folds.get(stream)
+        if (before is not None and before.version >= now.version) or now.weight > self._most:
+            return
+        folds[stream] = now
+        folds.move_to_end(stream)
+        held = self._weight.get(record, 0) + now.weight - (0 if before is None else before.weight)
+        while held > self._most:
+            held -= folds.popitem(last=False)[1].weight
+        self._weight[record] = held
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +106,32 @@ class ProgrammeNow:
     events: tuple[ProgrammeEvent, ...]
     today: programmes.Stream | None
 
+    @property
+    def weight(self) -> int:
+        return len(self.events)
+
 
 async def programme_at(record: Record, programme_id: str) -> ProgrammeNow:
     """Raises: StoreUnavailable, UnreadableEvent, NoRow."""
     stream = naming.programme_stream(programme_id)
-    told = tuple(event for row in await all_rows(record, stream) if isinstance(event := decode(row.body), ProgrammeEvent))
-    return ProgrammeNow(stream, len(told), told, programmes.fold(told))
+    known = _PROGRAMMES.get(record, stream) or ProgrammeNow(stream, 0, (), None)
+    rows = await all_rows(record, stream, known.version)
+    if not rows:
+        return known
+    new = [event for row in rows if isinstance(event := decode(row.body), ProgrammeEvent)]
+    today = reduce(programmes.apply, new, known.today)
+    now = ProgrammeNow(stream, known.version + len(rows), (*known.events, *new), today)
+    _PROGRAMMES.put(record, stream, now)
+    return now
 
 
-async def all_rows(record: Record, stream: str) -> list[RecordedEvent]:
-    """Every event of one stream, in order. Raises: StoreUnavailable."""
+_PROGRAMMES: Folds[ProgrammeNow] = Folds()
+
+
+async def all_rows(record: Record, stream: str, after: int = 0) -> list[RecordedEvent]:
+    """Every event of one stream beyond a version, in order. Raises: StoreUnavailable."""
     rows: list[RecordedEvent] = []
-    while page := await record.events(stream, len(rows), PAGE):
+    while page := await record.events(stream, after + len(rows), PAGE):
         rows += page
         if len(page) < PAGE:
             break

@@ -28,11 +28,11 @@ class Step:
     programme_id: str
 
 
-def steps_of(events: Sequence[InfusionEvent]) -> tuple[Step, ...]:
-    """Raises: NoRow."""
-    steps: list[Step] = []
-    stream: Stream | None = None
-    programme_id = ""
+def steps_of(events: Sequence[InfusionEvent], known: Sequence[Step] = ()) -> tuple[Step, ...]:
+    """All of them; ``known`` are those of the events before these. Raises: NoRow."""
+    steps: list[Step] = [*known]
+    stream: Stream | None = known[-1].after if known else None
+    programme_id = known[-1].programme_id if known else ""
     for event in events:
         after = apply(stream, event)
         if isinstance(event, Opening) or (isinstance(event, RateChanged) and event.cause is RateCause.PROGRAMME):
