@@ -31,9 +31,9 @@ LONGEST_REST_S: Final = 0.25
 """While messages are accepted: so many requests are begun together, to share a commit, and when they are done none is for ``REST`` times as long as
 they took, or ``LONGEST_REST_S``: planning has an eighth of the time, on a slow machine too."""
 
-QUIET_S: Final = 0.004
+QUIET_S: Final = 0.02
 """Nothing is being accepted when nothing was for so long, in which no plan held the loop: a message may have come meanwhile and wait to be read.
-A connection that sends one message after the other is never silent for longer."""
+A connection that sends one message after the other is never silent for longer, on a machine with other work too."""
 
 LONGEST_S: Final = 5.0
 """How long accepting may go before a request, at most."""
