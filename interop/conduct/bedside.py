@@ -232,9 +232,16 @@ class Bedside:
     # ── what the hospital says ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def patient_fact(self, fact: PatientFact) -> None:
-        """D-12: never ends the documentation of what infuses; puts it in doubt, ends what is idle and discharged, or lifts the doubt again."""
+        """D-12: never ends the documentation of what infuses; puts it in doubt, ends what is idle and discharged, or lifts the doubt again.
+
+        What waits on the screen of a pump in doubt is taken back: nobody confirms it for a patient who may not be there.
+        """
         patient = PatientNumber(fact.patient.value, fact.patient.authority)
-        for run in await associated_with(self._record, patient):
+        theirs = await associated_with(self._record, patient)
+        if fact.what is not None:
+            for pump_id in dict.fromkeys(run.pump_id for run in theirs):
+                await self._offers.recall_all(pump_id, fact.message_id, RecallCause.ASSOCIATION)
+        for run in theirs:
             infusion = await infusion_at(self._record, run.infusion_id)
             if _is_of(patient, infusion):
                 await self._fact(run, patient, fact)

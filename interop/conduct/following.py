@@ -340,7 +340,7 @@ def _patient_changed(event: said.Event, known: Known, now: datetime) -> Followed
             continue
         ended = AssociationEnded(at=now, association_id=association.id, cause=AssociationEndCause.NEW_PATIENT, by=event.by)
         told.append(Told(infusion.stream, infusion.version, (ended,)))
-        rows += (*run.over(), *RunAt(run.infusion_id, run.pump_id, run.channel_id).rows())
+        rows += run.let_go()
     return Followed(tuple(told), rows=tuple(rows))
 
 

@@ -3,6 +3,7 @@
 What has not left is withdrawn here, in one commit with its answers. What has left is marked as recalled and given to the pump's side to withdraw.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Final
 
 from interop.conduct.alerts import Alert, raised
 from interop.conduct.answers import Answer, Answers, refusal
-from interop.conduct.asked import Asked, asked_of
+from interop.conduct.asked import Asked, BadIntent, asked_of
 from interop.conduct.decision import Decision, Step, Told
 from interop.conduct.effects import no_longer_waits, release_channel, waiting_for
 from interop.conduct.infusions import runs_of_order
@@ -22,6 +23,8 @@ from interop.domain.events.programme import RecallCause, Recalled
 from interop.domain.finding import Finding, Owner, Sub
 from interop.domain.lifecycle.programme import State
 from interop.ports import AuditRow, Gone, Intent, KeyRelease, Projected, Record, StreamMoved
+
+log = logging.getLogger(__name__)
 
 RECALL: Final = "recall"
 """The kind of intent; its subject is the order, its body the cause."""
@@ -113,8 +116,7 @@ class Recalling:
         while page := await self._record.projections(OPEN, after, PAGE):
             for key, body in page:
                 if key.startswith(prefix):
-                    programme_id = key.removeprefix(prefix)
-                    await self._recall(await asked_of(programme_id, body, self._record), cause, intent.intent_id, now)
+                    await self._recall_one(key.removeprefix(prefix), body, cause, intent.intent_id, now)
             after = page[-1][0]
             if not after.startswith(prefix):
                 break
@@ -123,6 +125,14 @@ class Recalling:
             await self._record.commit(done.commit(now()))
         except Gone:
             return
+
+    async def _recall_one(self, programme_id: str, body: str, cause: RecallCause, by: str, now: Callable[[], datetime]) -> None:
+        try:
+            asked = await asked_of(programme_id, body, self._record)
+        except BadIntent:  # its message is gone; the order's other programmes are recalled all the same
+            log.exception("an open programme cannot be recalled", extra={"programme": programme_id})
+            return
+        await self._recall(asked, cause, by, now)
 
     async def _still_runs(self, intent: Intent, cause: RecallCause, now: datetime) -> Decision:
         """SR-38: the pump is never stopped; a person is told that it runs on without its order, or on an order that has changed."""

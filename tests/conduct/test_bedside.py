@@ -301,6 +301,40 @@ def test_sr_04_sr_05_d_12_adt_blocks_new_programming_until_one_bedside_confirmat
     run(story())
 
 
+def test_d_12_a_transfer_takes_back_what_waits_on_the_patients_pump() -> None:
+    async def story() -> None:
+        hospital, pump = await a_hospital()
+        await running(hospital, pump)
+        await hospital.send(an_order(2, channel="B"))
+        await hospital.settled()
+        await pump.settled()
+        waiting = pump.offers[-1].offer_id
+        bedside = hospital.conduct.bedside
+        assert bedside is not None
+        await bedside.patient_fact(PatientFact("ADT1", PATIENT, Adt.TRANSFER))
+        await pump.settled()
+        assert await state_of(hospital, waiting) is State.WITHDRAWN
+
+    run(story())
+
+
+def test_sr_44_d_13_a_confirmation_without_the_second_check_that_the_entry_asks_for_is_told() -> None:
+    async def story() -> None:
+        from tests.wards.messages import a_heparin_rgv
+
+        hospital, pump = await a_hospital()
+        asked = {"requested_at": dtm(MORNING), "sent_at": dtm(MORNING), "weight_at": dtm(MORNING), "location": ""}
+        await hospital.send(a_heparin_rgv(message_id="G0300", order="ORD-300", **asked))
+        await hospital.settled()
+        await pump.settled()
+        offer = pump.offers[-1]
+        assert offer.second_check.value == "at_pump"
+        await pump.confirms(offer.offer_id, by="NURSE7", second_check_by="NURSE7")
+        assert any("without an independent second check" in words for words in await hospital.alerts())
+
+    run(story())
+
+
 def test_d_12_a_cancelled_transfer_lifts_its_own_doubt_and_no_other() -> None:
     async def story() -> None:
         hospital, pump = await a_hospital()
