@@ -91,6 +91,9 @@ class WardRun:
     # ── the story ──
 
     async def story(self) -> Verdict:
+        task = asyncio.current_task()
+        assert task is not None
+        task.set_name("ehr story")  # a crash of the server ends everything but what is outside of it
         ehr = Ehr(behave=self._ehr, takes_s=0.02)
         self.hospital = await Hospital.open(pumps="real", ehr=ehr, record=MemoryRecord("node-a", LoopClock()))
         release = demo_release()
