@@ -13,6 +13,7 @@ from interop.domain import pump as said
 from interop.domain.quantity import Quantity
 from tests.bedside.served import ARGUMENTS, Served, chromium, missing, violations_of
 from tests.bedside.ward import BADGE, CHANNEL, CONTAINER, LONG_NAME, WRISTBAND, Ward
+from tests.browser import wait_until
 from tests.conduct.pump import ml, ml_per_h
 
 SCREENS = {"phone": (390, 844), "laptop": (1366, 768), "wall": (1920, 1080)}
@@ -47,11 +48,11 @@ def page(browser: Any, served: Served) -> Iterator[Any]:
     opened.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
     opened.on("pageerror", lambda fault: faults.append(str(fault)))
     opened.goto(f"{served.url}/login")
-    opened.wait_for_function("document.activeElement.id === 'badge'")
+    wait_until(opened, "document.activeElement.id === 'badge'")
     types(opened, BADGE)
     opened.wait_for_url(f"{served.url}/")
     opened.goto(f"{served.url}/bedside")
-    opened.wait_for_function("document.activeElement.id === 'scan'")
+    wait_until(opened, "document.activeElement.id === 'scan'")
     yield opened
     context.close()
     assert [fault for fault in faults if not any(word in fault for word in ("503", "409", "ERR_", "net::"))] == []
@@ -70,7 +71,7 @@ def scans(page: Any, *labels: str) -> None:
 
 
 def shows(page: Any, part: str, words: str) -> None:
-    page.wait_for_function("([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[part, words], timeout=10_000)
+    wait_until(page, "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[part, words], timeout=10_000)
 
 
 def looked_at(page: Any, state: str) -> None:
@@ -221,7 +222,7 @@ def test_d_11_what_runs_is_tied_to_its_order_by_scanner_and_enter(page: Any, ser
     page.keyboard.press("Enter")
     shows(page, "patients", "30 mL/h")
     shows(page, "scan-box", "Scan wristband, container and channel")
-    page.wait_for_function("document.activeElement.id === 'scan'")
+    wait_until(page, "document.activeElement.id === 'scan'")
 
 
 @pytest.mark.slow
@@ -261,7 +262,7 @@ def test_a_restart_of_the_server_is_marked_and_the_page_comes_back_by_itself(pag
     served.start()
     served.do(lambda ward: ward.has_order(2))
     shows(page, "patients", "order ORD-2")
-    page.wait_for_function("document.getElementById('not-live').innerText === ''")
+    wait_until(page, "document.getElementById('not-live').innerText === ''")
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from interop.domain.actor import Role
 from interop.doors.pages import pages_app
 from interop.doors.pages.frame import Frame, PagesSettings
 from interop.service.certificates import make_certificates
+from tests.browser import wait_until
 
 SCREENS = {"phone": (390, 844), "laptop": (1280, 800), "wall": (3840, 2160)}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -98,7 +99,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
 def at_the_log_in(page: Any, ward: Ward) -> None:
     """The page is there, and ready for the scanner."""
     page.goto(f"{ward.url}/login")
-    page.wait_for_function("document.hasFocus() && document.activeElement.id === 'badge'")
+    wait_until(page, "document.hasFocus() && document.activeElement.id === 'badge'")
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_a_refused_log_in_is_told_aloud_and_the_field_is_ready_again(page: Any):
     alert.wait_for()
     assert "Not logged in." in alert.inner_text()
     assert page.title().startswith("Not logged in")
-    page.wait_for_function("document.activeElement.id === 'badge'")  # autofocus follows the alert
+    wait_until(page, "document.activeElement.id === 'badge'")  # autofocus follows the alert
     assert page.get_by_label("Scan your badge").input_value() == ""
 
 

@@ -10,6 +10,7 @@ from pump_sim.library import Entry, Library, read_library
 from pump_sim.models import model
 from pump_sim.programme import CannotSet, dose_name, judge, set_value
 from pump_sim.state import Programme
+from tests.browser import wait_until
 from tests.pump_sim.panel.panel_ward import PanelWard
 from tests.pump_sim.ward import NURSE, SECOND, dopamine_offer, heparin_offer, titration_offer
 
@@ -68,7 +69,7 @@ def opened(browser: Any, ward: PanelWard) -> Iterator[Any]:
 def at_the_pump(page: Any, ward: PanelWard, pump_id: str = "PUMP-1") -> None:
     """The page is there, and ready for the scanner."""
     page.goto(f"{ward.panel}pumps/{pump_id}")
-    page.wait_for_function("document.hasFocus() && document.activeElement.id === 'scan'")
+    wait_until(page, "document.hasFocus() && document.activeElement.id === 'scan'")
 
 
 def scan(page: Any, badge: str) -> None:
@@ -108,7 +109,7 @@ def test_cautions_are_seen_first_and_the_mark_is_a_key_of_its_own(page: Any, war
     page.keyboard.press("Alt+o")
     state(page, "review")
     page.keyboard.press("Alt+c")  # the browser goes to what is not marked
-    page.wait_for_function("document.activeElement.type === 'checkbox'")
+    wait_until(page, "document.activeElement.type === 'checkbox'")
     assert ward.channel().state == "REVIEW"
     page.keyboard.press("Space")
     ward.wait(1)
@@ -122,7 +123,7 @@ def test_sr_66_a_titration_by_hand_is_two_deliberate_steps(page: Any, ward: Pane
     state(page, "infusing")
     scan(page, NURSE)
     page.keyboard.press("Alt+t")
-    page.wait_for_function("document.activeElement.id === 'A-change-dose-rate-value'")
+    wait_until(page, "document.activeElement.id === 'A-change-dose-rate-value'")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.type("3", delay=60)
@@ -141,7 +142,7 @@ def test_a_badge_that_is_scanned_into_a_dose_is_read_as_a_badge(page: Any, ward:
     state(page, "infusing")
     scan(page, NURSE)
     page.keyboard.press("Alt+t")
-    page.wait_for_function("document.activeElement.id === 'A-change-dose-rate-value'")
+    wait_until(page, "document.activeElement.id === 'A-change-dose-rate-value'")
     page.evaluate("performance.now = () => 1000")  # a scanner types at once, however slow this machine is
     page.keyboard.type("4711\n")
     page.get_by_text("At the pump: 4711").wait_for()
@@ -170,7 +171,7 @@ def test_d_13_the_second_person_scans_into_the_box_that_asks_for_them(page: Any,
     page.get_by_text("Another person must check the values first").wait_for()
     page.keyboard.press("Alt+s")
     page.keyboard.press("Alt+k")
-    page.wait_for_function("document.activeElement.id === 'A-second_check-badge'")
+    wait_until(page, "document.activeElement.id === 'A-second_check-badge'")
     page.keyboard.type(f"{SECOND}\n")
     page.locator("#A-program", has_text=f"by {SECOND}").wait_for()
     page.keyboard.press("Alt+s")
@@ -182,7 +183,7 @@ def test_a_program_by_hand_with_the_librarys_choice_by_keyboard(page: Any, ward:
     scan(page, NURSE)
     page.keyboard.press("Alt+2")
     page.keyboard.press("Alt+g")
-    page.wait_for_function("document.activeElement.id === 'B-program-find'")
+    wait_until(page, "document.activeElement.id === 'B-program-find'")
     page.keyboard.type("sodium", delay=60)
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
