@@ -1,5 +1,6 @@
 """The bedside page in a real browser, by keyboard and scanner alone: the nurse's story on a phone, a workstation and a wall, without barriers."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -134,6 +135,7 @@ def test_no_barriers_in_any_state(page: Any, served: Served) -> None:
     scans(page, WRISTBAND)
     shows(page, "patients", "Not ready if ICU, LVP, library 1.0.0")
     looked_at(page, "one-scanned")
+    served.do(lambda ward: ward.pump.tells_status())
     scans(page, CHANNEL, CONTAINER)
     served.do(lambda ward: ward.settled())
     shows(page, "now", "Waiting on LVP-0001 channel A")
@@ -161,13 +163,16 @@ def test_no_barriers_in_any_state(page: Any, served: Served) -> None:
 
 
 async def uncertain(ward: Ward) -> None:
+    await ward.pump.tells_status()  # looking at pages takes long, and a pump that is silent meanwhile takes no offer
     await ward.has_order(4, dose_rate="5")
     ward.pump.loses = lambda frame: "silently" if isinstance(frame, said.OfferToShow | said.Withdraw) else ""
 
 
 async def answer_lost(ward: Ward) -> None:
-    await ward.settled()
-    rows = await ward.hospital.record.projections("open-programme", "", 5)
+    async with asyncio.timeout(15):
+        while not (rows := await ward.hospital.record.projections("open-programme", "", 5)):
+            await asyncio.sleep(0.05)  # the last scan is on its way
+        await ward.settled()
     pumps = ward.hospital.conduct.pumps
     assert pumps is not None
     await pumps.offers.settle(rows[-1][0].rpartition("/")[2], AnswerDue(30), None)
