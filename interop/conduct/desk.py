@@ -31,7 +31,7 @@ LONGEST_REST_S: Final = 0.25
 """While messages are accepted: so many requests are begun together, to share a commit, and when they are done none is for ``REST`` times as long as
 they took, or ``LONGEST_REST_S``: planning has an eighth of the time, on a slow machine too."""
 
-QUIET_S: Final = 0.02
+QUIET_S: Final = 0.008
 """Nothing is being accepted when nothing was for so long. A connection that sends one message after the other is never silent for longer, on a machine
 with other work too."""
 

@@ -101,6 +101,8 @@ class PumpNow:
                 return self._pending(word.channel_id, word.offer_id)
             case said.Decision(decision=said.Answer.CONFIRMED):
                 return self._pending(word.channel_id, word.offer_id)
+            case said.Decision() | said.OfferRefused():
+                return self._free_of(word.channel_id, word.offer_id)
         return self
 
     def _pending(self, channel_id: str, offer_id: str) -> "PumpNow":
@@ -109,6 +111,14 @@ class PumpNow:
         state = ChannelState.PENDING if report is not None and report.state is ChannelState.IDLE else None
         changes = {"offer_id": offer_id} if state is None else {"offer_id": offer_id, "state": state}
         return self._each(channel_id, **changes)
+
+    def _free_of(self, channel_id: str, offer_id: str) -> "PumpNow":
+        """That offer waits there no longer; what runs goes on."""
+        report = self.channel(channel_id)
+        if report is None or report.offer_id != offer_id:
+            return self
+        state = ChannelState.IDLE if report.state is ChannelState.PENDING else report.state
+        return self._each(channel_id, offer_id="", state=state)
 
     def _each(self, channel_id: str, **changes: Any) -> "PumpNow":
         """With these changes of the channel of that name; an empty one means all of them."""
