@@ -31,12 +31,9 @@ LONGEST_REST_S: Final = 0.25
 """While messages are accepted: so many requests are begun together, to share a commit, and when they are done none is for ``REST`` times as long as
 they took, or ``LONGEST_REST_S``: planning has an eighth of the time, on a slow machine too."""
 
-QUIET_S: Final = 0.008
-"""Nothing is being accepted when nothing was for so long. A connection that sends one message after the other is never silent for longer, on a machine
-with other work too."""
-
-BREATH_S: Final = 0.004
-"""And not before so long after a plan: while it held the loop a message may have come, and wait to be read."""
+QUIET_S: Final = 0.004
+"""Nothing is being accepted when nothing was for so long, in which no plan held the loop: a message may have come meanwhile and wait to be read.
+A connection that sends one message after the other is never silent for longer."""
 
 LONGEST_S: Final = 5.0
 """How long accepting may go before a request, at most."""
@@ -69,7 +66,7 @@ class Desk:
         self._last: dict[str, asyncio.Task[None]] = {}
         self._waiting: deque[tuple[Asked, float]] = deque()  # not begun, and since when on the loop's clock
         self._begun = 0
-        self._quiet_at = 0.0  # from then on nothing is being accepted, if nothing is until then
+        self._quiet_since = -QUIET_S  # nothing was accepted since, and none was planned
         self._few = 0  # that may still begin with those that have
         self._few_at = 0.0  # when the first of those that have begun did
         self._next_few_at = 0.0
@@ -108,10 +105,9 @@ class Desk:
 
     def put(self, asked: Asked) -> None:
         """Plan this request, for which there is room. It is durable already."""
-        now = asyncio.get_running_loop().time()
-        self._quiet_at = now + QUIET_S
+        self._quiet_since = asyncio.get_running_loop().time()
         self._work[asked.id] = None
-        self._waiting.append((asked, now))
+        self._waiting.append((asked, self._quiet_since))
         self._begin_some()
 
     def _begin_some(self) -> None:
@@ -119,8 +115,7 @@ class Desk:
         while self._waiting and self._begun < BEGUN and self._may_begin():
             self._begin(self._waiting.popleft()[0])
         if self._waiting and self._begun < BEGUN and self._look is None:
-            loop = asyncio.get_running_loop()
-            self._look = loop.call_later(max(BREATH_S, self._quiet_at - loop.time()), self._look_again)
+            self._look = asyncio.get_running_loop().call_later(QUIET_S, self._look_again)
 
     def _look_again(self) -> None:
         self._look = None
@@ -131,7 +126,7 @@ class Desk:
         if len(self._waiting) > self._bound // 2 or now - self._waiting[0][1] > LONGEST_S:
             return True
         if not self._begun:
-            is_accepting = self._taken > len(self._work) or now < self._quiet_at
+            is_accepting = self._taken > len(self._work) or now - self._quiet_since < QUIET_S
             if not is_accepting:
                 self._few = BEGUN
             elif now >= self._next_few_at:
@@ -153,8 +148,7 @@ class Desk:
     def _planned(self, asked: Asked, done: "asyncio.Task[None]") -> None:
         del self._work[asked.id]
         self._begun -= 1
-        now = asyncio.get_running_loop().time()
-        self._quiet_at = max(self._quiet_at, now + BREATH_S)
+        self._quiet_since = now = asyncio.get_running_loop().time()
         if not self._begun:
             self._few, self._next_few_at = 0, now + min(LONGEST_REST_S, REST * (now - self._few_at))
         for about in asked.about:
@@ -203,7 +197,7 @@ class Desk:
             begun = {task for task in self._work.values() if task is not None}
             if begun:
                 await asyncio.wait(begun)
-            await asyncio.sleep(0 if begun else BREATH_S)  # what is done is counted out in its callback, which must have its turn
+            await asyncio.sleep(0 if begun else QUIET_S)  # what is done is counted out in its callback, which must have its turn
 
     async def stop(self) -> None:
         """Drop what is here: every request's intent is in the store."""
