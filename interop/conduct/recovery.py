@@ -56,14 +56,15 @@ class Recovery:
         """Take up everything that is undone, before any door is open; returns how much that was. Raises: StoreUnavailable, Busy.
 
         Holds of the dead process are not waited for. Where another node is alive, what it has in hand may be taken up twice: the commit that comes
-        second is refused whole. They are held for a second only and taken up in the order in which they were put on file, so that a second kill
-        within a minute leaves nothing behind that newer requests would overtake (SR-14).
+        second is refused whole. They are held no longer than any later start looks ahead, and taken up in the order in which they were put on file,
+        so that a second kill, however soon, leaves nothing behind that newer requests would overtake (SR-14).
         """
         before = self._clock.now() + timedelta(seconds=HOLD_S + 1)
-        undone: list[Intent] = []
-        while claimed := await self._record.claim_intents(before, 1, PAGE):
-            undone += claimed
-        for intent in sorted(undone, key=lambda each: each.intent_id):
+        undone: dict[str, Intent] = {}
+        # What was claimed here is held until ``before`` itself: it sorts behind what was not, and a page that brings nothing new is the last.
+        while fresh := {each.intent_id: each for each in await self._record.claim_intents(before, 0, PAGE) if each.intent_id not in undone}:
+            undone |= fresh
+        for intent in sorted(undone.values(), key=lambda each: each.intent_id):
             await self._give(intent)
         return len(undone)
 

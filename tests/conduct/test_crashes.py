@@ -130,3 +130,31 @@ def test_sr_12_faults_on_every_edge_lose_nothing_plan_nothing_twice_and_reorder_
         await hospital.close()
 
     run(story())
+
+
+def test_sr_14_two_kills_within_a_second_leave_no_request_behind_for_newer_ones_to_overtake():
+    """More than a page of requests is undone when the server dies, and it dies again before it has planned any of them."""
+
+    async def story() -> None:
+        hospital = await Hospital.open()
+        old = [f"G{number:04d}" for number in range(120)]
+        await asyncio.gather(*(hospital.send(an_order(number % 4, message_id=name)) for number, name in enumerate(old)))
+        assert hospital.acknowledged == old
+        for _ in range(2):
+            await hospital.restart()
+            await asyncio.sleep(0)
+            assert await hospital.undone() > 60, "most are undone"
+            await hospital.crash()
+            await asyncio.sleep(0.3)
+        await hospital.begin()
+        new = [f"H{number:04d}" for number in range(4)]
+        for number, name in enumerate(new):
+            await hospital.send(an_order(number, message_id=name))
+        await hospital.settled()
+        for order in {said.order for said in hospital.ehr.answers}:
+            answered = [said.answers for said in hospital.ehr.answers if said.order == order]
+            assert answered == sorted(answered), "overtaken"
+        await all_is_answered(hospital)
+        await hospital.close()
+
+    run(story())
