@@ -72,7 +72,11 @@ def scans(page: Any, *labels: str) -> None:
 
 
 def shows(page: Any, part: str, words: str) -> None:
-    wait_until(page, "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[part, words], timeout=10_000)
+    try:
+        wait_until(page, "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[part, words], timeout=10_000)
+    except AssertionError as late:
+        seen = page.evaluate("document.getElementById('bedside')?.innerText ?? document.body.innerText")
+        raise AssertionError(f"{part} does not say {words!r}; the page says:\n{seen}") from late
 
 
 def looked_at(page: Any, state: str) -> None:
@@ -125,6 +129,23 @@ def test_scan_look_start_by_scanner_alone(page: Any, served: Served) -> None:
     shows(page, "patients", "simulated")
     assert page.url == f"{served.url}/bedside"
     assert page.evaluate("document.activeElement.id") == "scan"
+
+
+def test_d_11_no_part_of_a_label_is_lost_when_the_answer_to_an_earlier_one_comes_in_the_middle_of_it(page: Any, served: Served) -> None:
+    served.do(lambda ward: ward.has_order(1))
+    held: list[Any] = []
+    page.route("**/bedside/scan", lambda route: route.continue_() if held else held.append(route))
+    scans(page, CHANNEL, WRISTBAND)  # the first is on its way, the second waits for it
+    half = len(CONTAINER) // 2
+    page.keyboard.type(CONTAINER[:half])
+    wait_until(page, "half => document.getElementById('scan').value === half", arg=CONTAINER[:half])
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    wait_until(page, "document.querySelectorAll('.slot.has').length === 2")  # both are answered by now
+    types(page, CONTAINER[half:])
+    served.do(lambda ward: ward.settled())
+    shows(page, "now", "Waiting on LVP-0001 channel A")
 
 
 @pytest.mark.slow

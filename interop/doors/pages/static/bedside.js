@@ -80,7 +80,6 @@ function scan(text) {
   const form = byId("scan-form");
   const body = new URLSearchParams(new FormData(form));
   body.set("scan", text);
-  byId("scan").value = "";
   send(form, body);
 }
 
@@ -103,12 +102,9 @@ addEventListener("submit", (event) => {
   if (form.id === "scan-form") {
     const text = byId("scan").value;
     if (!text.trim()) return;
-    if (isSending) {
-      waiting.push(text);
-      byId("scan").value = "";
-    } else {
-      scan(text);
-    }
+    byId("scan").value = ""; // here alone: when a waiting scan is sent, the scanner may be in the middle of the next label
+    if (isSending) waiting.push(text);
+    else scan(text);
   } else if (!isSending) {
     send(form, new URLSearchParams(new FormData(form)));
   }
