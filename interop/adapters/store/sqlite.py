@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,38 @@ from interop.adapters.store.sql import numbered_for_sqlite
 from interop.adapters.store.sqlite_file import SqliteFile, SqliteLimits, from_sqlite
 from interop.adapters.store.sqlite_library import choose_sqlite
 from interop.adapters.store.sqlite_writer import SqliteWriter
+from interop.adapters.store.worker import Worker
 from interop.ports import Busy, Clock, SchemaMismatch, StoreClosed, StoreHealth, StoreState, StoreUnavailable
 
 DEFAULT_LIMITS = SqliteLimits()
 
+Answered = list[tuple[Any, ...]] | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One question, and the future its asker awaits."""
+
+    statement: str
+    arguments: tuple[Any, ...]
+    instants: Sequence[int]
+    told: "asyncio.Future[list[tuple[Any, ...]]]"
+
 
 class SqliteReaders:
-    """A few read-only connections, each lent to one read at a time; at most ``reads_waiting`` reads wait."""
+    """A few read-only connections on threads of their own; at most ``reads_waiting`` reads wait.
+
+    What is asked in one turn of the loop goes to a thread together and comes back together: waking a thread, and the loop again, costs more than a read.
+    """
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
-        self._pool = ThreadPoolExecutor(file.limits.readers, thread_name_prefix="interop-reader")
+        self._threads = Worker("interop-reader", threads=file.limits.readers)
+        self._asked: list[Read] = []  # in this turn of the loop
         self._idle: deque[tuple[int, Any]] = deque()
         self._opening = 0  # which opening of the file the connections belong to
         self._reading = 0
+        self._none_left: asyncio.Future[None] | None = None
         self._closed = False
 
     async def ask(self, statement: str, arguments: Sequence[Any], instants: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -39,21 +57,49 @@ class SqliteReaders:
             raise StoreClosed("the record is closed")
         if self._reading >= self._file.limits.reads_waiting:
             raise Busy(f"{self._reading} reads are waiting")
+        loop = asyncio.get_running_loop()
+        encoded = tuple([instant_text(value) if isinstance(value, datetime) else value for value in arguments])
+        read = Read(statement, encoded, instants, loop.create_future())
         self._reading += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, statement, arguments, instants)
-        finally:
-            self._reading -= 1
+        if not self._asked:
+            loop.call_soon(self._hand_over)
+        self._asked.append(read)
+        return await read.told
 
-    def _read(self, statement: str, arguments: Sequence[Any], instants: Sequence[int]) -> list[tuple[Any, ...]]:
-        encoded = tuple(instant_text(value) if isinstance(value, datetime) else value for value in arguments)
+    def _hand_over(self) -> None:
+        reads, self._asked = self._asked, []
+        self._threads.call(self._read_all, reads).add_done_callback(lambda done: self._tell(reads, done))
+
+    def _tell(self, reads: list[Read], done: "asyncio.Future[list[Answered]]") -> None:
+        self._reading -= len(reads)
+        for read, answered in zip(reads, done.result(), strict=True):
+            if read.told.done():
+                continue  # its asker was cancelled
+            if isinstance(answered, BaseException):
+                read.told.set_exception(answered)
+            else:
+                read.told.set_result(answered)
+        if self._none_left is not None and not self._reading:
+            self._none_left.set_result(None)
+
+    def _read_all(self, reads: list[Read]) -> "list[Answered]":
+        """On a thread: each read fails alone."""
+        answers: list[Answered] = []
+        for read in reads:
+            try:
+                answers.append(self._read(read))
+            except Exception as error:
+                answers.append(error)
+        return answers
+
+    def _read(self, read: Read) -> list[tuple[Any, ...]]:
         opening = self._opening
         try:
             opening, connection = self._idle.pop()
         except IndexError:
             connection = self._file.connect(write=False)
         try:
-            found = connection.execute(numbered_for_sqlite(statement), encoded).fetchall()
+            found = connection.execute(numbered_for_sqlite(read.statement), read.arguments).fetchall()
         except self._file.library.module.Error as error:
             connection.close()
             meant = self._file.translate(error)
@@ -62,7 +108,7 @@ class SqliteReaders:
             self._idle.append((opening, connection))
         else:
             connection.close()
-        return [tuple(from_sqlite(row, instants)) for row in found] if instants else found
+        return [tuple(from_sqlite(row, read.instants)) for row in found] if read.instants else found
 
     def forget(self) -> None:
         """Close what is idle, and what is in use after its read: the file may be another one by now."""
@@ -73,7 +119,10 @@ class SqliteReaders:
     async def close(self) -> None:
         """Wait for the reads under way, then close all."""
         self._closed = True
-        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+        if self._reading:
+            self._none_left = asyncio.get_running_loop().create_future()
+            await self._none_left
+        self._threads.stop()
         self.forget()
 
 

@@ -1,4 +1,4 @@
-"""One thread that runs what it is handed, in order, and hands each result back to the loop with one wake-up."""
+"""Threads that run what they are handed, begun in order, and hand each result back to the loop with one wake-up."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,21 +10,24 @@ R = TypeVar("R")
 
 
 class Worker:
-    """A daemon thread: a disk that hangs for ever does not keep the process from ending. Its caller bounds what it is handed."""
+    """One daemon thread, or a few: a disk that hangs for ever does not keep the process from ending. Its caller bounds what it is handed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, threads: int = 1) -> None:
         self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
-        Thread(target=self._run, name=name, daemon=True).start()
+        self._threads = threads
+        for _ in range(threads):
+            Thread(target=self._run, name=name, daemon=True).start()
 
     def call(self, function: Callable[..., R], *arguments: Any) -> "asyncio.Future[R]":
-        """Run ``function`` on the thread; its result or its exception comes through the future."""
+        """Run ``function`` on a thread; its result or its exception comes through the future."""
         told: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._jobs.put((told, function, arguments))
         return told
 
     def stop(self) -> None:
-        """End the thread after what it has been handed."""
-        self._jobs.put(None)
+        """End the threads after what they have been handed."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
