@@ -6,6 +6,7 @@ pump's word, its silence, a clinician's statement ─▶ settling.decide ─comm
 
 import json
 import logging
+from asyncio import gather
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -80,14 +81,13 @@ class Offers:
         """Carry out the intent "offer" of a programme that was checked just now. Raises: RecordError."""
         for _ in range(MOST_TRIES):
             now = self._clock.now()
-            programme = await programme_at(self._record, programme_id)
+            programme, infusion = await gather(programme_at(self._record, programme_id), self._runs_there(offer))
             if programme.today is None or programme.today.state is not State.PLANNED:
                 return
-            sent = await self._about(programme, offer)
+            sent, about = await gather(self._about(programme, offer), about_order(self._record, programme.today.order_id))
             if sent is None:
                 return
             link = self._link_to(offer.pump_id)
-            infusion = await self._runs_there(offer)
             against = NoLink() if link is None else None if _is_as_planned(offer, infusion) else ChannelMoved()
             if against is not None:
                 decision = (await self._settled(programme, sent, against, None, now)).and_(Decision(done=(offer_intent(programme_id),)))
@@ -103,7 +103,8 @@ class Offers:
                 return  # another has taken it there
             self.posted(decision.messages)
             if link is not None and against is None:
-                await self._out(link, programme, offer, sent, now)
+                name = ", ".join(about.patient_name) if about is not None else ""
+                await self._out(link, to_show(programme, offer, name, self._profile(sent)[1], now))
             return
         raise StreamMoved(naming.programme_stream(programme_id), 0, 0)
 
@@ -136,19 +137,16 @@ class Offers:
             ),
         )
 
-    async def _out(self, link: Link, programme: ProgrammeNow, offer: Offer, sent: Sent, now: datetime) -> None:
-        about = await about_order(self._record, sent.order_id)
-        name = ", ".join(about.patient_name) if about is not None else ""
-        frame = to_show(programme, offer, name, self._profile(sent)[1], now)
+    async def _out(self, link: Link, frame: said.OfferToShow) -> None:
         try:
             await link.send(frame)
         except NotConnected:
-            await self.settle(sent.programme_id, NoLink(), None)
+            await self.settle(frame.offer_id, NoLink(), None)
         except OutcomeUnknown:
-            log.warning("it is not known whether an offer reached its pump; it will be settled", extra={"programme": sent.programme_id})
+            log.warning("it is not known whether an offer reached its pump; it will be settled", extra={"programme": frame.offer_id})
         except InteropError:
-            log.exception("an offer cannot be written for its pump; nothing of it left", extra={"programme": sent.programme_id})
-            await self.settle(sent.programme_id, NoLink(), None)
+            log.exception("an offer cannot be written for its pump; nothing of it left", extra={"programme": frame.offer_id})
+            await self.settle(frame.offer_id, NoLink(), None)
 
     # ── what is heard of it ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -172,8 +170,7 @@ class Offers:
 
         A channel speaks of what was offered to itself; a word about another's offer counts for nothing but an alert (SEC-09, SEC-16).
         """
-        sent = await sent_at(self._record, programme_id)
-        programme = await programme_at(self._record, programme_id)
+        sent, programme = await gather(sent_at(self._record, programme_id), programme_at(self._record, programme_id))
         if sent is None or programme.today is None:
             words = "A pump speaks of an offer that is not on file here. Look at the pump."
             return self._told(words, Owner.NURSE, told_by or ("", ""), "", programme_id, now)

@@ -9,6 +9,7 @@ that again without running beside it.
 """
 
 import json
+from asyncio import gather
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -253,20 +254,24 @@ class Planning:
     async def look(self, asked: Asked, request: OrderRequest, order: Order | None, key: str, prior: PriorEffect, now: datetime) -> Facts:
         """The full check of a request as things stand now, also of one that was planned before (SR-47). Raises: StoreUnavailable."""
         book = self._book()
-        situation = await self._pumps.situation(_at_its_pump(order, asked.scan)) if order is not None else Situation()
+        number = request.placer_order_number.value.text
+        order_id = naming.order_id(request.system_group, number)
+        situation, known, resource = await gather(
+            self._situation(order, asked.scan), order_now(self._record, request), self._record.projection(BY_ORDER, order_id)
+        )
         if situation.open_programme == asked.id:  # planned before: its own hold of the channel stands in nobody's way
             situation = replace(situation, open_offer_on_channel="")
-        known = await order_now(self._record, request)
         case = case_of(request, order, situation, known, prior, _release_for(situation, book), asked.received_at, asked.scan)
         silent = await silent_feed(self._record, known.sender, case.release.rules)
         if silent is not None:
             request = replace(request, findings=(silent, *request.findings))
         made = plan(request, case, now)
         cannot = self._pumps.cannot_offer(made.offer, now) if made.offer is not None else None
-        number = request.placer_order_number.value.text
-        order_id = naming.order_id(request.system_group, number)
-        resource = await self._record.projection(BY_ORDER, order_id) if number and made.offer is not None else None
+        resource = resource if number and made.offer is not None else None
         return Facts(asked, request, order, case, made, key, known, situation, cannot, resource or "")
+
+    async def _situation(self, order: Order | None, scan: BedsideScan | None) -> Situation:
+        return Situation() if order is None else await self._pumps.situation(_at_its_pump(order, scan))
 
     def read(self, asked: Asked, release: Release) -> OrderRequest:
         """The order as sent, by the newest profile of its sender. A sender that has lost its profile is refused, with everything else that is wrong."""

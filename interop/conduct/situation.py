@@ -1,5 +1,7 @@
 """What the bedside looks like to a plan: the channel as its pump reports it, and what the record says of it, of its pump's patient and of the order."""
 
+from asyncio import gather
+
 from interop.conduct import naming
 from interop.conduct.infusions import RunAt, infusion_at, runs_of_order, runs_on_pump
 from interop.conduct.pump_state import PumpNow, channel_of
@@ -22,15 +24,16 @@ async def look_at(record: Record, pump: PumpNow | None, order: Order, online: bo
     if pump is None or report is None:
         return Situation()
     channel_id, key = report.channel_id, naming.channel_key(pump.pump_id, report.channel_id)
-    runs = await runs_on_pump(record, pump.pump_id)
+    order_id = naming.order_id(order.system_group, order.placer_order_number)
+    runs, of_order, held, earlier = await gather(
+        runs_on_pump(record, pump.pump_id), runs_of_order(record, order_id), record.effect_key(key), last_program(record, order_id)
+    )
     here = next((run for run in runs if run.channel_id == channel_id), None)
     expects: tuple[Expect, ...] = ()
     if here is not None:
         infusion = await infusion_at(record, here.infusion_id)
         expects = (Expect(infusion.stream, infusion.version),)
-    order_id = naming.order_id(order.system_group, order.placer_order_number)
-    elsewhere = [run for run in await runs_of_order(record, order_id) if (run.pump_id, run.channel_id) != (pump.pump_id, channel_id)]
-    held = await record.effect_key(key)
+    elsewhere = [run for run in of_order if (run.pump_id, run.channel_id) != (pump.pump_id, channel_id)]
     open_offer = await programme_at(record, held.reference) if held is not None else None
     running = _running(report, here, await _offered_concentration(record, here))
     return Situation(
@@ -39,7 +42,7 @@ async def look_at(record: Record, pump: PumpNow | None, order: Order, online: bo
         open_programme=held.reference if held is not None else "",
         live_on=f"{elsewhere[0].pump_id} channel {elsewhere[0].channel_id}" if elsewhere else "",
         in_doubt=await _in_doubt(record, runs),
-        earlier=await last_program(record, order_id),
+        earlier=earlier,
         expects=expects,
         channel_key=key,
     )
