@@ -281,18 +281,27 @@ class Message:
         raw: the bytes as they came; the truth, which is what is stored and hashed.
         delimiters: from MSH-1 and MSH-2.
         charset: from MSH-18.
-        segments: all segments, MSH first; iterating over the message is iterating over them.
+        lines: the segments as sent, without their ends, MSH first.
+
+    A segment is made when it is asked for: whoever accepts a message asks for three of them.
     """
 
-    __slots__ = ("_by_name", "_manner", "charset", "delimiters", "raw", "segments")
+    __slots__ = ("_made", "_manner", "_places", "charset", "delimiters", "lines", "raw")
 
-    def __init__(self, raw: bytes, manner: _Manner, segments: tuple[Segment, ...], by_name: dict[str, list[Segment]]) -> None:
+    def __init__(self, raw: bytes, manner: _Manner, lines: list[str], names: list[str]) -> None:
         self.raw = raw
         self.delimiters = manner.delimiters
         self.charset = manner.charset
-        self.segments = segments
+        self.lines = lines
         self._manner = manner
-        self._by_name = by_name
+        self._places: dict[str, list[int]] = {}  # where the segments of a name stand, from 0
+        for place, name in enumerate(names):
+            if name in self._places:
+                self._places[name].append(place)
+                manner.recurring.add(name)
+            else:
+                self._places[name] = [place]
+        self._made: dict[int, Segment] = {}
 
     @classmethod
     def parse(cls, data: bytes, *, max_bytes: int = MAX_BYTES, max_segments: int = MAX_SEGMENTS) -> "Message":
@@ -316,29 +325,22 @@ class Message:
         lines = _split_lines(_decode(data, charset))
         if len(lines) > max_segments:
             raise Unreadable(Reason.TOO_MANY_SEGMENTS, "message", f"{len(lines)} segments; at most {max_segments} are read")
-        manner = _Manner(delimiters, charset)
-        named = _named_line(delimiters.field)
-        segments: list[Segment] = []
-        by_name: dict[str, list[Segment]] = {}
-        for number, line in enumerate(lines, 1):
-            if named.match(line) is None:
-                raise Unreadable(Reason.SEGMENT_NAME, f"line {number}", "does not begin with the name of a segment")
-            name = line[:3]
-            alike = by_name.setdefault(name, [])
-            if number > 1 and name in HEADERS:
-                raise Unreadable(Reason.SECOND_HEADER, f"line {number}", f"a second header, {name}, within one message")
-            if alike:
-                manner.recurring.add(name)
-            segment = Segment(manner, name, len(alike) + 1, number, line)
-            alike.append(segment)
-            segments.append(segment)
-        return cls(data, manner, tuple(segments), by_name)
+        return cls(data, _Manner(delimiters, charset), lines, _names(lines, delimiters.field))
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """All segments in the order they were sent, MSH first; iterating over the message is iterating over them."""
+        found: list[Segment | None] = [None] * len(self.lines)
+        for name, places in self._places.items():
+            for place, segment in zip(places, self.all(name), strict=True):
+                found[place] = segment
+        return tuple(segment for segment in found if segment is not None)
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
 
     def __repr__(self) -> str:
-        return f"<Message of {len(self.segments)} segments>"  # not its content, which names a patient
+        return f"<Message of {len(self.lines)} segments>"  # not its content, which names a patient
 
     def first(self, name: str) -> Segment:
         """The first segment of that name; a falsy one, in which everything is absent, when there is none."""
@@ -346,7 +348,7 @@ class Message:
 
     def all(self, name: str) -> tuple[Segment, ...]:
         """The segments of that name, in the order they were sent."""
-        return tuple(self._by_name.get(name, ()))
+        return tuple([self.segment(name, occurrence) for occurrence in range(1, 1 + len(self._places.get(name, ())))])
 
     def segment(self, name: str, occurrence: int) -> Segment:
         """The segment of that name at ``occurrence``, from 1; a falsy one, in which everything is absent, beyond the last.
@@ -355,8 +357,29 @@ class Message:
         """
         if occurrence < 1:
             raise ValueError("HL7 counts occurrences from 1")
-        alike = self._by_name.get(name, ())
-        return alike[occurrence - 1] if occurrence <= len(alike) else Segment(self._manner, name, occurrence, 0, None)
+        places = self._places.get(name, ())
+        if occurrence > len(places):
+            return Segment(self._manner, name, occurrence, 0, None)
+        place = places[occurrence - 1]
+        made = self._made.get(place)
+        if made is None:
+            made = self._made[place] = Segment(self._manner, name, occurrence, place + 1, self.lines[place])
+        return made
+
+
+def _names(lines: list[str], field: str) -> list[str]:
+    """The names of the segments. Raises: Unreadable: a line without one, or a second header."""
+    named = _named_line(field)
+    if not all(map(named.match, lines)):
+        number = next(number for number, line in enumerate(lines, 1) if named.match(line) is None)
+        second = next((number for number, line in enumerate(lines[: number - 1], 1) if number > 1 and line[:3] in HEADERS), None)
+        if second is None:
+            raise Unreadable(Reason.SEGMENT_NAME, f"line {number}", "does not begin with the name of a segment")
+    names = [line[:3] for line in lines]
+    if HEADERS.isdisjoint(names[1:]):
+        return names
+    number = next(number for number, name in enumerate(names, 1) if number > 1 and name in HEADERS)
+    raise Unreadable(Reason.SECOND_HEADER, f"line {number}", f"a second header, {names[number - 1]}, within one message")
 
 
 # Bounded, so that a peer which varies its field separator costs no memory.

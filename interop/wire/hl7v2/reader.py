@@ -62,7 +62,7 @@ class RgvReader:
     def open(self, message: bytes, profiles: Iterable[SenderProfile]) -> Opened:
         """The envelope of an order. Raises: NotAccepted; nothing else, for any bytes."""
         parsed = _parsed(message)
-        header = parsed.segments[0]
+        header = parsed.first("MSH")
         control_id = header.text(10) or ""
         if not control_id or len(control_id) > _LONGEST_CONTROL_ID or "\0" in control_id:
             raise NotAccepted(CannotBe.NO_CONTROL_ID, "MSH-10 is empty or too long: the message cannot be told from another", "MSH-10")
@@ -169,7 +169,7 @@ def _split(message: Message) -> tuple[list[str], bytes]:
 
     In UTF-8 and not as sent: bytes in another character set are another message only if they say something else.
     """
-    first, *others = [segment.sent or "" for segment in message.segments]
+    first, *others = message.lines
     return first.split(message.delimiters.field), "\r".join(others).encode()
 
 
