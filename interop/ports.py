@@ -19,6 +19,8 @@ RecordError
 │   ├── StoreLocked      another process holds the write lock
 │   ├── RecordWentBack   the database is older than what was acknowledged: a person must look
 │   └── StoreClosed      this process is shutting down
+├── ServedAlready        another server owns the store and its pumps: this one does not start
+│   └── ServingLost      another server took them over while this one was cut off: this one stops
 └── SchemaMismatch       the schema is missing or older than this version needs: migrate first
 """
 
@@ -138,6 +140,39 @@ class RecordWentBack(StoreUnavailable):
 
 class StoreClosed(StoreUnavailable):
     """The record was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The server that owns a store: process number and name or address of its host as that host knows them; empty, 0 or ``None``: not known."""
+
+    node: str = ""
+    process: int = 0
+    host: str = ""
+    since: datetime | None = None
+
+    def __str__(self) -> str:
+        if not self.node:
+            return "a server that has not said its name"
+        told = [f"node {self.node}", f"process {self.process} on host {self.host}" if self.host else f"process {self.process}"]
+        return ", ".join([*told, f"since {self.since.isoformat(timespec='seconds')}"] if self.since is not None else told)
+
+
+class ServedAlready(RecordError):
+    """``holder`` owns the store and its pumps: what the links, lanes and channels are doing is in its memory, and a second one would not know it."""
+
+    def __init__(self, holder: Holder, found: str = "", action: str = "") -> None:
+        found = found or "only one server may own a store and its pumps, and this store is served already by"
+        super().__init__(f"{found} {holder} — do: {action or 'leave that one in charge, or stop it and start this one again'}")
+        self.holder = holder
+
+
+class ServingLost(ServedAlready):
+    """``holder`` took the store over while this server was cut off from it."""
+
+    def __init__(self, holder: Holder) -> None:
+        action = "leave that one in charge, and find out what cut this one off from the store"
+        super().__init__(holder, "this server has stopped, because the store that it was cut off from is served now by", action)
 
 
 class SchemaMismatch(RecordError):
@@ -835,6 +870,23 @@ class Record(Lanes, Protocol):
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the database; later calls raise StoreClosed."""
+
+
+class Serving(Protocol):
+    """The right to serve a store and to own its pumps: one server has it at a time, and it ends with that server's process, however that ends."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this server has it, as far as it knows; the store is not asked. While it has not, its record takes no commits."""
+
+    async def confirm(self) -> None:
+        """Ask whether this server has it still. Raises: StoreUnavailable: not now."""
+
+    async def lost(self) -> None:
+        """Watch over it, and take it anew where it got lost; never returns. Raises: ServingLost: another server has it now."""
+
+    async def close(self) -> None:
+        """Give it back."""
 
 
 def lane_of(order_key: str, lanes: int) -> int:

@@ -1,7 +1,7 @@
-"""``interop serve``: START HERE for the running server. Store, releases, what was left undone, then the doors; and all of it back again.
+"""``interop serve``: START HERE for the running server. The right to serve, store, releases, what was left undone, then the doors; and all of it back again.
 
-    store ─▶ releases (from the store only) ─▶ Conduct.start: what was left undone ─▶ mllp, fhir, pages, pumps
-    SIGTERM ─▶ doors closed ─▶ what is in flight, bounded ─▶ Conduct.stop ─▶ store closed
+    the only server of this store ─▶ store ─▶ releases (from the store only) ─▶ Conduct.start: what was left undone ─▶ mllp, fhir, pages, pumps
+    SIGTERM ─▶ doors closed ─▶ what is in flight, bounded ─▶ Conduct.stop ─▶ store closed ─▶ another server may start
 
 Each listener's address is printed when it listens, one a line.
 """
@@ -19,11 +19,11 @@ from interop.adapters.identity.local import LocalIdentity
 from interop.conduct.hospital import Conduct
 from interop.conduct.world import Releases
 from interop.domain.errors import OurError
-from interop.ports import Clock, Record, RecordError, SchemaMismatch, StoreClosed, StoreHealth, StoreState
+from interop.ports import Clock, Record, RecordError, SchemaMismatch, Serving, ServingLost, StoreClosed, StoreHealth, StoreState
 from interop.service import releases, wiring
 from interop.service.listeners import CannotListen, Door, open_fhir, open_mllp, open_pages, open_pumps
 from interop.service.log import set_up
-from interop.service.opening import opened
+from interop.service.opening import served
 from interop.service.people import identity_of
 from interop.service.projections import keep_up
 from interop.service.settings import Settings
@@ -50,7 +50,7 @@ def serve(config: Path, *, say: Say, fail: Say, world_clock: Path | None = None)
 
     ``world_clock``: the file of a demonstration's clock; only a demo lives by one (SEC-41).
 
-    Returns: 0: it was stopped; 1: it cannot run now (a port, the store); 2: a person must change something first (settings, schema, release).
+    Returns: 0: it was stopped; 1: it cannot run now (a port, the store, another server of it); 2: a person must change something first (settings, schema, release).
     """
     try:
         settings = load_settings(config)
@@ -82,40 +82,64 @@ def serve(config: Path, *, say: Say, fail: Say, world_clock: Path | None = None)
 
 
 async def run(settings: Settings, say: Say, clock: Clock | None = None) -> None:
-    """The server, until it is told to stop. Raises: what keeps it from starting."""
+    """The server, until it is told to stop. Raises: what keeps it from starting; ServingLost: another server owns the store now."""
     stopping = asyncio.Event()
-    clock, ids = clock or SystemClock(), TimeOrderedIds()
+    clock = clock or SystemClock()
     with _signals(stopping):
-        async with opened(settings, clock) as record:
-            for caution in record.cautions:
-                say(f"caution: {caution}")
-            if record.cautions:
-                log.warning("the store has cautions, which are said at the start", extra={"count": len(record.cautions)})
-            end = record.watch(_told)
-            ways = wiring.ways_of(settings)
-            book = await releases.load_releases(record)
-            conduct = wiring.conduct_of(settings, record, clock, ids, book, ways)
-            watching: list[asyncio.Task[None]] = []
-            doors: list[Door] = []
+        async with served(settings, clock) as (record, serving):
+            watch = asyncio.create_task(_watch_over(serving, stopping), name="serving")
             try:
-                if await _unless_stopped(conduct.start(), stopping):
-                    for name, runs in (("releases", _follow_releases(record, conduct, book)), ("projections", keep_up(record))):
-                        watching.append(asyncio.create_task(runs, name=name))
-                    await _open(settings, conduct, record, clock, ids, doors, say)
-                    _leave_what_stays()
-                    log.info("the server is ready", extra={"node": settings.node.name})
-                    await stopping.wait()
+                await _serve_until(stopping, settings, record, say, clock)
             finally:
-                log.info("the server stops", extra={"node": settings.node.name})
-                await asyncio.gather(*(door.stop(DOORS_S) for door in doors))
-                for task in watching:
-                    task.cancel()
-                await asyncio.gather(*watching, return_exceptions=True)
-                await conduct.stop(PLANNING_S)
-                for way in ways:
-                    if isinstance(way.send, wiring.ToListener):
-                        way.send.close()
-                end()
+                watch.cancel()
+                await asyncio.wait([watch])
+            if not watch.cancelled():
+                watch.result()
+
+
+async def _serve_until(stopping: asyncio.Event, settings: Settings, record: Record, say: Say, clock: Clock) -> None:
+    """All that stands on the record, up and down again. Raises: what keeps it from starting."""
+    ids = TimeOrderedIds()
+    for caution in record.cautions:
+        say(f"caution: {caution}")
+    if record.cautions:
+        log.warning("the store has cautions, which are said at the start", extra={"count": len(record.cautions)})
+    end = record.watch(_told)
+    ways = wiring.ways_of(settings)
+    book = await releases.load_releases(record)
+    conduct = wiring.conduct_of(settings, record, clock, ids, book, ways)
+    watching: list[asyncio.Task[None]] = []
+    doors: list[Door] = []
+    try:
+        if await _unless_stopped(conduct.start(), stopping):
+            for name, runs in (("releases", _follow_releases(record, conduct, book)), ("projections", keep_up(record))):
+                watching.append(asyncio.create_task(runs, name=name))
+            await _open(settings, conduct, record, clock, ids, doors, say)
+            _leave_what_stays()
+            log.info("the server is ready", extra={"node": settings.node.name})
+            await stopping.wait()
+    finally:
+        log.info("the server stops", extra={"node": settings.node.name})
+        await asyncio.gather(*(door.stop(DOORS_S) for door in doors))
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        await conduct.stop(PLANNING_S)
+        for way in ways:
+            if isinstance(way.send, wiring.ToListener):
+                way.send.close()
+        end()
+
+
+async def _watch_over(serving: Serving, stopping: asyncio.Event) -> None:
+    """The server stops when another one owns its store, and also when nobody watches over that. Raises: ServingLost."""
+    try:
+        await serving.lost()
+    except ServingLost as other:
+        log.critical("another server owns the store now; this one stops", extra={"node": other.holder.node, "since": other.holder.since})
+        raise
+    finally:
+        stopping.set()
 
 
 def _leave_what_stays() -> None:

@@ -11,7 +11,8 @@ from interop.adapters.store.postgres_link import FAULTS, PostgresLimits, connect
 from interop.adapters.store.postgres_writer import PostgresWriter
 from interop.adapters.store.queries import SqlReads
 from interop.adapters.store.record import CommittingRecord
-from interop.ports import Busy, Clock, Retention, StoreClosed
+from interop.adapters.store.serving import fenced
+from interop.ports import Busy, Clock, Retention, Serving, StoreClosed
 
 DEFAULT_LIMITS = PostgresLimits()
 
@@ -32,7 +33,13 @@ class PostgresRecord(SqlReads, CommittingRecord):
 
     @classmethod
     async def open(
-        cls, url: str, node: str, clock: Clock, bounds: Bounds = DEFAULT_BOUNDS, limits: PostgresLimits = DEFAULT_LIMITS
+        cls,
+        url: str,
+        node: str,
+        clock: Clock,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        limits: PostgresLimits = DEFAULT_LIMITS,
+        serving: Serving | None = None,
     ) -> "PostgresRecord":
         """Raises: SchemaMismatch: the schema is missing or older. StoreUnavailable."""
         writer = PostgresWriter(url, node, clock, limits)
@@ -49,7 +56,7 @@ class PostgresRecord(SqlReads, CommittingRecord):
         except FAULTS as error:
             await writer.let_go()
             raise unavailable(error) from error
-        committer = GroupCommitter(writer, clock, bounds, position)
+        committer = GroupCommitter(fenced(writer, serving), clock, bounds, position)
         writer.on_moved = committer.moved_to
         return cls(url, node, clock, committer, pool, cautions, limits)
 

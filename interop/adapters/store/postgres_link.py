@@ -48,14 +48,15 @@ def settings(node: str, limits: PostgresLimits, *, write: bool) -> dict[str, str
     }
 
 
-async def connect(url: str, node: str, limits: PostgresLimits) -> Any:
-    """The writing connection, to a server that takes writes. Raises: StoreUnavailable."""
+async def connect(url: str, node: str, limits: PostgresLimits, name: str = "") -> Any:
+    """A connection to a server that takes writes: the writing one, or what ``name`` says. Raises: StoreUnavailable."""
+    told = settings(node, limits, write=True)
     try:
         return await asyncpg.connect(
             url,
             timeout=limits.connect_s,
             command_timeout=limits.answer_s * 2,
-            server_settings=settings(node, limits, write=True),
+            server_settings={**told, "application_name": name} if name else told,
             target_session_attrs="read-write",
         )
     except FAULTS as error:

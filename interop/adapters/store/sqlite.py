@@ -13,12 +13,13 @@ from interop.adapters.store.commit import DEFAULT_BOUNDS, Bounds, GroupCommitter
 from interop.adapters.store.queries import SqlReads
 from interop.adapters.store.record import CommittingRecord
 from interop.adapters.store.schema import HEAD
+from interop.adapters.store.serving import fenced
 from interop.adapters.store.sql import numbered_for_sqlite
 from interop.adapters.store.sqlite_file import SqliteFile, SqliteLimits, from_sqlite
 from interop.adapters.store.sqlite_library import choose_sqlite
 from interop.adapters.store.sqlite_writer import SqliteWriter
 from interop.adapters.store.worker import Worker
-from interop.ports import Busy, Clock, SchemaMismatch, StoreClosed, StoreHealth, StoreState, StoreUnavailable
+from interop.ports import Busy, Clock, SchemaMismatch, Serving, StoreClosed, StoreHealth, StoreState, StoreUnavailable
 
 DEFAULT_LIMITS = SqliteLimits()
 
@@ -138,7 +139,13 @@ class SqliteRecord(SqlReads, CommittingRecord):
 
     @classmethod
     async def open(
-        cls, path: Path, node: str, clock: Clock, bounds: Bounds = DEFAULT_BOUNDS, limits: SqliteLimits = DEFAULT_LIMITS
+        cls,
+        path: Path,
+        node: str,
+        clock: Clock,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        limits: SqliteLimits = DEFAULT_LIMITS,
+        serving: Serving | None = None,
     ) -> "SqliteRecord":
         """Raises: SchemaMismatch: the file is missing, empty or older. StoreUnavailable."""
         library = choose_sqlite()
@@ -151,7 +158,7 @@ class SqliteRecord(SqlReads, CommittingRecord):
         except BaseException:
             await writer.let_go()
             raise
-        committer = GroupCommitter(writer, clock, bounds, position)
+        committer = GroupCommitter(fenced(writer, serving), clock, bounds, position)
         return cls(node, file, committer, tuple(said for said in (library.caution, caution) if said))
 
     def _on_state(self, health: StoreHealth) -> None:
