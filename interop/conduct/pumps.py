@@ -157,7 +157,7 @@ class Pumps:
         name = _log_name(hello.pump_id, hello.log.log_id)
         up_to = await self._record.checkpoint(name)
         if hello.log.next - 1 < up_to:
-            await self._record.commit(self._told(WENT_BACK, hello.pump_id, owner=Owner.BIOMED).commit(now))
+            await self._record.commit((await self._told(WENT_BACK, hello.pump_id, Owner.BIOMED)).commit(now))
             raise HelloRefused("the log went back: begin another log_id")
         pump = PumpNow.of(hello, now)
         decision = Decision(
@@ -166,11 +166,11 @@ class Pumps:
             audit=(AuditRow(now, hello.pump_id, "pump.hello", "connected", pump=hello.pump_id, subject=hello.log.log_id),),
         )
         if known is not None and known.log_id != hello.log.log_id:
-            decision = decision.and_(self._told(NEW_LOG, hello.pump_id))
+            decision = decision.and_(await self._told(NEW_LOG, hello.pump_id))
         checkpoints: tuple[Checkpoint, ...] = ()
         if hello.log.first > up_to + 1:
             words = f"A pump's log has a gap: words {up_to + 1} to {hello.log.first - 1} are lost. Compare it with its channels."
-            decision = decision.and_(self._told(words, hello.pump_id))
+            decision = decision.and_(await self._told(words, hello.pump_id))
             checkpoints = (Checkpoint(name, up_to, hello.log.first - 1),)
             up_to = hello.log.first - 1
         await self._record.commit(replace(decision.commit(now, Priority.PUMP), checkpoints=checkpoints))
@@ -253,7 +253,8 @@ class Pumps:
         if key not in self._holes:
             self._holes.add(key)
             words = f"A pump's log has a hole behind word {live.up_to}: it says word {word.number}. Nothing it tells is heard until it begins a new log."
-            await self._record.commit(self._told(words, live.now.pump_id, owner=Owner.BIOMED).commit(self._clock.now()))
+            told = await self._told(words, live.now.pump_id, Owner.BIOMED)
+            await self._record.commit(told.commit(self._clock.now()))
         live.link.close(1008, "a word of the log out of order")
 
     async def _count(self, live: _Live, word: said.Logged) -> None:
@@ -425,8 +426,8 @@ class Pumps:
             return PumpSaid(word.at, correction, word.log_id, word.number)
         return PumpSaid(word.at, correction)
 
-    def _told(self, words: str, pump_id: str, owner: Owner = Owner.NURSE) -> Decision:
-        return self.hearing.told(words, pump_id, "", self._clock.now(), owner)
+    async def _told(self, words: str, pump_id: str, owner: Owner = Owner.NURSE) -> Decision:
+        return await self.hearing.told(words, pump_id, "", self._clock.now(), owner)
 
     def _do(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)

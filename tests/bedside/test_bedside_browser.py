@@ -173,6 +173,9 @@ def test_no_barriers_in_any_state(page: Any, served: Served) -> None:
     served.do(answer_lost)
     shows(page, "now", "Nobody knows whether LVP-0001 channel B has it")
     looked_at(page, "uncertain")
+    served.do(puzzling)
+    shows(page, "alerts", "3 times since")
+    looked_at(page, "alerts")
     served.do(lost)
     shows(page, "patients", "Stale")
     looked_at(page, "stale")
@@ -197,6 +200,11 @@ async def answer_lost(ward: Ward) -> None:
     pumps = ward.hospital.conduct.pumps
     assert pumps is not None
     await pumps.offers.settle(rows[-1][0].rpartition("/")[2], AnswerDue(30), None)
+
+
+async def puzzling(ward: Ward) -> None:
+    for _ in range(3):
+        await ward.pump.note(said.Event, kind=said.Kind.PAUSED, channel_id="A", infusion_id="R77", delivered=ml("1"), cause="clinician")
 
 
 async def lost(ward: Ward) -> None:

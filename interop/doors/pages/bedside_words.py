@@ -7,6 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from interop.conduct.alerts import Alert
 from interop.conduct.ward_view import Attempt, ChannelNow, OrderNow, Running
 from interop.domain.channel import ChannelState
 from interop.domain.events.nouns import Reason, Setting
@@ -210,6 +211,14 @@ def _rate_differs(order: OrderNow, running: Running) -> list[str]:
     if not here or ordered is None or running.today.state is not infusions.State.RUNNING or ordered.set == rate:
         return []
     return [f"The pump runs {rate}; the order was offered at {ordered.set}."]
+
+
+def said_when(alert: Alert) -> str:
+    """``08:40:12``, or ``3 times since 08:12, last 08:40`` where it was said again; a day that is not the last one's is named."""
+    if alert.times == 1 or alert.first_at is None:
+        return f"{alert.at:%H:%M:%S}"
+    since = f"{alert.first_at:%H:%M}" if alert.first_at.date() == alert.at.date() else f"{alert.first_at:%Y-%m-%d %H:%M}"
+    return f"{alert.times} times since {since}, last {alert.at:%H:%M}"
 
 
 def alarms(channel: ChannelNow) -> tuple[str, ...]:
