@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 PUMPS: Final = "pump"
 """Pump id → its newest report."""
 
+MOST_ALARMS: Final = 256
+"""Of one channel, as many as a status may name."""
+
 
 @dataclass(frozen=True, slots=True)
 class PumpNow:
@@ -110,6 +113,8 @@ class PumpNow:
                 return replace(self, library=word.library)
             case said.Event(kind=said.Kind.CARE_AREA_CHANGED):
                 return self._each(word.channel_id, care_area=word.care_area)
+            case said.Event(kind=said.Kind.ALARM_RAISED | said.Kind.ALARM_CLEARED) if word.alarm is not None:
+                return self._alarmed(word, word.alarm)
             case said.Event(kind=said.Kind.PATIENT_CHANGED):
                 return self._each("", patient=word.patient)
             case said.Event(kind=said.Kind.STARTED):
@@ -123,6 +128,17 @@ class PumpNow:
             case said.Decision() | said.OfferRefused():
                 return self._free_of(word.channel_id, word.offer_id)
         return self
+
+    def _alarmed(self, word: said.Event, alarm: said.Alarm) -> "PumpNow":
+        """An alarm of a channel, or of the whole pump, is active from now on or not any more; the newest ``MOST_ALARMS`` are kept."""
+        active = (replace(alarm, since=word.at),) if word.kind is said.Kind.ALARM_RAISED else ()
+        channels = []
+        for each in self.channels:
+            if word.channel_id in ("", each.channel_id):
+                others = tuple(other for other in each.alarms if other.alarm_id != alarm.alarm_id)
+                each = replace(each, alarms=(*others, *active)[-MOST_ALARMS:])
+            channels.append(each)
+        return replace(self, channels=tuple(channels))
 
     def _pending(self, channel_id: str, offer_id: str) -> "PumpNow":
         """An offer waits there, or waits to be started; what runs goes on."""

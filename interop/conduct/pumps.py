@@ -240,7 +240,7 @@ class Pumps:
         live.now = replace(live.now, heard_at=arrived_at)
         if word.number > live.up_to:
             await self._count(live, word, self._said(live, word, arrived_at))
-            live.now = live.now.after(word)
+            live.now = _after(live, word)
             if isinstance(word, said.Event) and word.kind is said.Kind.PATIENT_CHANGED:
                 await self.offers.recall_all(pump_id, pump_id, RecallCause.ASSOCIATION)
         await self._ack(live)
@@ -263,7 +263,7 @@ class Pumps:
         for _ in range(MOST_TRIES):
             now = self._clock.now()
             decision = await self.hearing.word(live.now, word, pump_said, now)
-            decision = decision.and_(Decision(kept=(live.now.after(word).row(),)))
+            decision = decision.and_(Decision(kept=(_after(live, word).row(),)))
             commit = replace(decision.commit(now, Priority.PUMP), checkpoints=(Checkpoint(name, live.up_to, word.number),))
             try:
                 await self._record.commit(commit)
@@ -446,6 +446,12 @@ class Pumps:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _after(live: _Live, word: said.Logged) -> PumpNow:
+    """The pump after a word of its log. An alarm that is told again after a cut is older than the hello, which says what is active now (SR-46)."""
+    is_old_alarm = isinstance(word, said.Event) and word.alarm is not None and word.number < live.hello.log.next
+    return live.now if is_old_alarm else live.now.after(word)
 
 
 def _log_name(pump_id: str, log_id: str) -> str:

@@ -222,8 +222,10 @@ def said_when(alert: Alert) -> str:
 
 
 def alarms(channel: ChannelNow) -> tuple[str, ...]:
-    """Active alarms as the pump told them."""
-    return tuple(f"{_PRIORITIES.get(each.priority, each.priority)} alarm: {each.text or each.code}" for each in channel.report.alarms)
+    """Active alarms as the pump told them, the highest priority first (SR-49)."""
+    ranks = list(_PRIORITIES)
+    found = sorted(channel.report.alarms, key=lambda each: ranks.index(each.priority) if each.priority in ranks else -1)
+    return tuple(f"{_PRIORITIES.get(each.priority, each.priority)} alarm: {each.text or each.code}" for each in found)
 
 
 def troubles(channel: ChannelNow) -> tuple[str, ...]:
