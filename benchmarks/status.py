@@ -49,6 +49,7 @@ OPEN_LIMITS = "max_before_hello = 8192\nmax_before_hello_per_address = 8191\nmax
 
 STAND_IN = """
 import asyncio, sys
+from datetime import timedelta
 from pathlib import Path
 from interop.conduct.pump_state import PumpNow
 from interop.domain import pump as said
@@ -58,16 +59,18 @@ from interop.service.opening import opened
 from interop.service.settings_load import load_settings
 from interop.service.world import SystemClock
 
+SKEW_LIMIT = timedelta(seconds=30)
+
 class StandIn:
     def __init__(self, record, clock):
         self.record, self.clock, self.links, self.now = record, clock, {}, {}
-    async def hello(self, hello, link):
+    async def hello(self, hello, link, arrived_at):
         self.links[hello.pump_id] = link
-        self.now[hello.pump_id] = PumpNow.of(hello, self.clock.now())
+        self.now[hello.pump_id] = PumpNow.of(hello, arrived_at, None, SKEW_LIMIT)
         await link.send(said.Ack(hello.log.log_id, 0, self.clock.now()))
-    async def heard(self, pump_id, word):
+    async def heard(self, pump_id, word, arrived_at):
         if isinstance(word, said.Status):
-            self.now[pump_id] = now = self.now[pump_id].told(word, self.clock.now())
+            self.now[pump_id] = now = self.now[pump_id].told(word).timed(word.clock, arrived_at, SKEW_LIMIT)
             await self.record.commit(Commit(projections=(now.row(),), priority=Priority.PUMP))
         elif isinstance(word, said.LogWord):
             await self.links[pump_id].send(said.Ack(word.log_id, word.number, self.clock.now()))
@@ -87,6 +90,7 @@ uvloop.run(main(sys.argv[1]))
 
 ECHO = """
 import asyncio, sys
+from datetime import timedelta
 from pathlib import Path
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed

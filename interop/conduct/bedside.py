@@ -285,10 +285,11 @@ class Bedside:
             words = f"A {fact.what.value} was told for the patient of this infusion. Confirm at the bedside whose it is."
         more = Decision()
         if words:
-            more = raised(
+            more = await raised(
+                self._record,
                 Alert(
                     self._ids.new(), self._clock.now(), words, Owner.NURSE, run.pump_id, run.channel_id, run.order_id, "", run.infusion_id
-                )
+                ),
             )
         await self._tell(run.infusion_id, events, "patient.fact", fact.message_id, more)
 

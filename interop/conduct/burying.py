@@ -57,7 +57,7 @@ class Burying:
                 done=(intent.intent_id,),
                 audit=(AuditRow(now, "system", f"intent.{intent.kind}", f"given up: {fault}", subject=intent.subject),),
             )
-            decision = decision.and_(raised(self._alert(intent, programme, "can never be carried out")))
+            decision = decision.and_(await raised(self._record, self._alert(intent, programme, "can never be carried out")))
             if programme is not None:
                 decision = decision.and_(await self._refused(programme, intent.subject))
             try:
@@ -72,7 +72,7 @@ class Burying:
         if intent.intent_id in self._told:
             return
         alert = self._alert(intent, None, "could not be carried out and is tried again")
-        await self._record.commit(raised(alert).commit(alert.at))
+        await self._record.commit((await raised(self._record, alert)).commit(alert.at))
         if len(self._told) >= MOST_TOLD:
             self._told.clear()
         self._told.add(intent.intent_id)

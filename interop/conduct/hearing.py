@@ -71,10 +71,10 @@ class Hearing:
         except (StoreUnavailable, Busy):
             raise
         except (NoRow, NotSaid) as fault:
-            return self._puzzled(pump, word, fault, now)
+            return await self._puzzled(pump, word, fault, now)
         except (InteropError, ValueError) as fault:
             log.exception("a pump's word could not be followed; a person is told, and the log goes on", extra={"pump": pump.pump_id})
-            return self._puzzled(pump, word, fault, now)
+            return await self._puzzled(pump, word, fault, now)
 
     async def unknown_run(self, pump: PumpNow, channel_id: str, run: said.Run, now: datetime) -> Decision | None:
         """SR-48: a run whose start nobody told is on file from now on, for review; ``None``: its start is on file. Raises: StoreUnavailable, Busy."""
@@ -90,9 +90,9 @@ class Hearing:
             decision = await self._decided(pump, channel_id, followed, known, None, now)
         except (NoRow, NotSaid):
             words = "A channel runs what does not fit what is known here. Look at the pump."
-            return self.told(words, pump.pump_id, channel_id, now)
+            return await self.told(words, pump.pump_id, channel_id, now)
         words = "A channel runs an infusion whose start was not told. Look at the pump, and associate it."
-        return decision.and_(self.told(words, pump.pump_id, channel_id, now))
+        return decision.and_(await self.told(words, pump.pump_id, channel_id, now))
 
     async def charted(
         self, infusion: InfusionNow, events: tuple[InfusionEvent, ...], pump: PumpNow | None, run: RunAt | None, now: datetime
@@ -106,11 +106,11 @@ class Hearing:
             raise
         except Exception:
             log.exception("what a pump told could not be documented", extra={"entry": infusion.stream})
-            return self.told(NOT_CHARTED, pump.pump_id if pump is not None else "", run.channel_id if run is not None else "", now)
+            return await self.told(NOT_CHARTED, pump.pump_id if pump is not None else "", run.channel_id if run is not None else "", now)
 
-    def told(self, words: str, pump_id: str, channel_id: str, now: datetime, owner: Owner = Owner.NURSE) -> Decision:
-        """An alert."""
-        return raised(Alert(self._ids.new(), now, words, owner, pump_id, channel_id))
+    async def told(self, words: str, pump_id: str, channel_id: str, now: datetime, owner: Owner = Owner.NURSE) -> Decision:
+        """An alert. Raises: StoreUnavailable."""
+        return await raised(self._record, Alert(self._ids.new(), now, words, owner, pump_id, channel_id))
 
     async def _decided(
         self, pump: PumpNow, channel_id: str, followed: Followed, known: Known, pump_said: PumpSaid | None, now: datetime
@@ -126,7 +126,7 @@ class Hearing:
             infusion = before.get(told.stream) or InfusionNow(told.stream, 0, None)
             decision = decision.and_(await self.charted(infusion, events, pump, followed.run or known.run, now))
         for words in followed.alerts:
-            decision = decision.and_(self.told(words, pump.pump_id, channel_id, now))
+            decision = decision.and_(await self.told(words, pump.pump_id, channel_id, now))
         return decision
 
     def _timers(self, followed: Followed, now: datetime) -> tuple[Timer | TimerEnd, ...]:
@@ -145,14 +145,14 @@ class Hearing:
         if order.today is None or order.today.state is OrderState.ACTIVE:
             return Decision()
         words = f"The channel began to run an order that is {order.today.state.value}. Look at the pump and at the order."
-        return self.told(words, pump.pump_id, channel_id, now)
+        return await self.told(words, pump.pump_id, channel_id, now)
 
-    def _puzzled(self, pump: PumpNow, word: said.Logged, fault: Exception, now: datetime) -> Decision:
+    async def _puzzled(self, pump: PumpNow, word: said.Logged, fault: Exception, now: datetime) -> Decision:
         """Its kind and number are told, its place in the log is known."""
         kind = word.kind.value if isinstance(word, said.Event) else type(word).__name__
         words = f"The pump told '{kind}' (word {word.number} of its log), which does not fit what is known here. Look at the pump."
         log.warning("a pump's word does not fit the record", extra={"pump": pump.pump_id, "error_type": type(fault)})
-        return self.told(words, pump.pump_id, word.channel_id, now)
+        return await self.told(words, pump.pump_id, word.channel_id, now)
 
     async def _known(self, pump: PumpNow, event: said.Event) -> Known:
         pump_id, is_start = pump.pump_id, event.kind is said.Kind.STARTED

@@ -173,15 +173,15 @@ class Offers:
         sent, programme = await gather(sent_at(self._record, programme_id), programme_at(self._record, programme_id))
         if sent is None or programme.today is None:
             words = "A pump speaks of an offer that is not on file here. Look at the pump."
-            return self._told(words, Owner.NURSE, told_by or ("", ""), "", programme_id, now)
+            return await self._told(words, Owner.NURSE, told_by or ("", ""), "", programme_id, now)
         if told_by is not None and told_by != (sent.pump_id, sent.channel_id):
             words = f"{told_by[0]} channel {told_by[1]} speaks of an offer that was made to {sent.pump_id} channel {sent.channel_id}. Look at both."
-            return self._told(words, Owner.BIOMED, told_by, sent.order_id, programme_id, now)
+            return await self._told(words, Owner.BIOMED, told_by, sent.order_id, programme_id, now)
         try:
             return await self._settled(programme, sent, fact, pump, now)
         except NoRow:
             words = f"A pump's word about a program that is {programme.today.state.value} cannot be understood. Look at the pump."
-            return self._told(words, Owner.NURSE, (sent.pump_id, sent.channel_id), sent.order_id, programme_id, now)
+            return await self._told(words, Owner.NURSE, (sent.pump_id, sent.channel_id), sent.order_id, programme_id, now)
 
     async def _settled(self, programme: ProgrammeNow, sent: Sent, fact: Fact, pump: PumpSaid | None, now: datetime) -> Decision:
         """Raises: NoRow."""
@@ -199,7 +199,7 @@ class Offers:
         if settled.asks_back:
             decision = decision.and_(ask_back(id, "no answer"))
         for words in (*filter(None, (settled.alert,)), *self._at_confirmation(programme, settled)):
-            decision = decision.and_(self._told(words, Owner.NURSE, (sent.pump_id, sent.channel_id), sent.order_id, id, now))
+            decision = decision.and_(await self._told(words, Owner.NURSE, (sent.pump_id, sent.channel_id), sent.order_id, id, now))
         if settled.answer is not None:
             decision = decision.and_(await self._answered(settled.answer, settled.uses_key, programme, sent, now))
         if settled.is_over:
@@ -261,8 +261,8 @@ class Offers:
         entry = release.library.by_key.get(planned.entry_key) if release is not None else None
         return tuple(to_be_told(planned, event.settings, event.overrides, event.by, event.second_check_by, entry))
 
-    def _told(self, words: str, owner: Owner, where: tuple[str, str], order_id: str, programme_id: str, now: datetime) -> Decision:
-        return raised(Alert(self._ids.new(), now, words, owner, *where, order_id, programme_id))
+    async def _told(self, words: str, owner: Owner, where: tuple[str, str], order_id: str, programme_id: str, now: datetime) -> Decision:
+        return await raised(self._record, Alert(self._ids.new(), now, words, owner, *where, order_id, programme_id))
 
     def _profile(self, sent: Sent) -> tuple[ApplicationAck, int]:
         profile = self._book().newest().senders.get(sent.sender)

@@ -6,11 +6,12 @@ A report says what was true when it was said. Whether it still is, depends on wh
 import functools
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from interop.conduct.kept import shape_of
+from interop.conduct.pump_clock import PumpClock
 from interop.domain import pump as said
 from interop.domain.channel import Channel, ChannelState, Running
 from interop.domain.library import LibraryRef
@@ -22,10 +23,16 @@ log = logging.getLogger(__name__)
 PUMPS: Final = "pump"
 """Pump id → its newest report."""
 
+MOST_ALARMS: Final = 256
+"""Of one channel, as many as a status may name."""
+
 
 @dataclass(frozen=True, slots=True)
 class PumpNow:
-    """A pump as it last told itself. ``heard_at`` is on our clock; ``clock_skew`` is the pump's clock minus ours."""
+    """A pump as it last told itself. ``heard_at`` is when that arrived, on our clock; ``clock_skew`` is the pump's clock minus ours then.
+
+    ``clock`` is how its time is told in ours.
+    """
 
     pump_id: str
     model: str
@@ -42,10 +49,15 @@ class PumpNow:
     heard_at: datetime
     connected: bool
     log_id: str
+    clock: PumpClock = field(default_factory=PumpClock)
 
     @classmethod
-    def of(cls, hello: said.Hello, now: datetime) -> "PumpNow":
-        return cls(
+    def of(cls, hello: said.Hello, arrived_at: datetime, known: "PumpNow | None", skew_limit: timedelta) -> "PumpNow":
+        """``known`` is what is on file of this pump: its clock goes on from there."""
+        clock = PumpClock() if known is None else known.clock
+        if known is not None and known.log_id != hello.log.log_id:
+            clock = clock.of_new_log()
+        pump = cls(
             hello.pump_id,
             hello.model,
             hello.maker,
@@ -57,11 +69,18 @@ class PumpNow:
             hello.channels,
             hello.power,
             hello.battery_percent,
-            hello.clock - now,
-            now,
+            hello.clock - arrived_at,
+            arrived_at,
             True,
             hello.log.log_id,
+            clock,
         )
+        return pump.timed(hello.clock, arrived_at, skew_limit)
+
+    def timed(self, clock: datetime, arrived_at: datetime, skew_limit: timedelta) -> "PumpNow":
+        """After a frame that said the pump's clock. Measured where it arrived: how long it waits here is no error of the pump's clock (D-24)."""
+        skew = clock - arrived_at
+        return replace(self, clock_skew=skew, heard_at=arrived_at, clock=self.clock.measured(skew, skew_limit))
 
     def channel(self, channel_id: str) -> said.ChannelReport | None:
         """The channel of that name; without a name the only one there is, and none where there are several (D-08)."""
@@ -69,7 +88,7 @@ class PumpNow:
             return self.channels[0] if len(self.channels) == 1 else None
         return next((each for each in self.channels if each.channel_id == channel_id), None)
 
-    def told(self, status: said.Status, now: datetime) -> "PumpNow":
+    def told(self, status: said.Status) -> "PumpNow":
         """After a status: the channels that it names are as it says, the others as before. A pump has the channels that its hello named."""
         newer = {each.channel_id: each for each in status.channels}
         channels = tuple(newer.pop(each.channel_id, each) for each in self.channels)
@@ -80,9 +99,12 @@ class PumpNow:
             channels=channels,
             power=status.power or self.power,
             battery_percent=self.battery_percent if status.battery_percent is None else status.battery_percent,
-            clock_skew=status.clock - now,
-            heard_at=now,
         )
+
+    def documented(self) -> tuple[datetime, "PumpNow"]:
+        """When it gave its newest report, by its own clock told in ours; and the pump after that was documented."""
+        at, clock = self.clock.documented(self.heard_at + self.clock_skew)
+        return at, replace(self, clock=clock)
 
     def after(self, word: said.Logged) -> "PumpNow":
         """What a word of the log says of the pump, before its next status does: what runs where, what waits there, whose it is."""
@@ -91,6 +113,8 @@ class PumpNow:
                 return replace(self, library=word.library)
             case said.Event(kind=said.Kind.CARE_AREA_CHANGED):
                 return self._each(word.channel_id, care_area=word.care_area)
+            case said.Event(kind=said.Kind.ALARM_RAISED | said.Kind.ALARM_CLEARED) if word.alarm is not None:
+                return self._alarmed(word, word.alarm)
             case said.Event(kind=said.Kind.PATIENT_CHANGED):
                 return self._each("", patient=word.patient)
             case said.Event(kind=said.Kind.STARTED):
@@ -104,6 +128,17 @@ class PumpNow:
             case said.Decision() | said.OfferRefused():
                 return self._free_of(word.channel_id, word.offer_id)
         return self
+
+    def _alarmed(self, word: said.Event, alarm: said.Alarm) -> "PumpNow":
+        """An alarm of a channel, or of the whole pump, is active from now on or not any more; the newest ``MOST_ALARMS`` are kept."""
+        active = (replace(alarm, since=word.at),) if word.kind is said.Kind.ALARM_RAISED else ()
+        channels = []
+        for each in self.channels:
+            if word.channel_id in ("", each.channel_id):
+                others = tuple(other for other in each.alarms if other.alarm_id != alarm.alarm_id)
+                each = replace(each, alarms=(*others, *active)[-MOST_ALARMS:])
+            channels.append(each)
+        return replace(self, channels=tuple(channels))
 
     def _pending(self, channel_id: str, offer_id: str) -> "PumpNow":
         """An offer waits there, or waits to be started; what runs goes on."""

@@ -148,7 +148,7 @@ class Pumps:
 
     # ── what a link tells ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def hello(self, hello: said.Hello, link: Link) -> None:
+    async def hello(self, hello: said.Hello, link: Link, arrived_at: datetime) -> None:
         """Its state is on file and its first ack sent when this returns (SR-46). Raises: HelloRefused; RecordError."""
         if hello.simulated and not self._simulated_too:
             raise HelloRefused("a simulated pump is let in by a demo only")
@@ -157,20 +157,20 @@ class Pumps:
         name = _log_name(hello.pump_id, hello.log.log_id)
         up_to = await self._record.checkpoint(name)
         if hello.log.next - 1 < up_to:
-            await self._record.commit(self._told(WENT_BACK, hello.pump_id, owner=Owner.BIOMED).commit(now))
+            await self._record.commit((await self._told(WENT_BACK, hello.pump_id, Owner.BIOMED)).commit(now))
             raise HelloRefused("the log went back: begin another log_id")
-        pump = PumpNow.of(hello, now)
+        pump = PumpNow.of(hello, arrived_at, known, self._skew_limit)
         decision = Decision(
             kept=(pump.row(),),
             timers=(TimerEnd(SILENT_PUMP, hello.pump_id),),
             audit=(AuditRow(now, hello.pump_id, "pump.hello", "connected", pump=hello.pump_id, subject=hello.log.log_id),),
         )
         if known is not None and known.log_id != hello.log.log_id:
-            decision = decision.and_(self._told(NEW_LOG, hello.pump_id))
+            decision = decision.and_(await self._told(NEW_LOG, hello.pump_id))
         checkpoints: tuple[Checkpoint, ...] = ()
         if hello.log.first > up_to + 1:
             words = f"A pump's log has a gap: words {up_to + 1} to {hello.log.first - 1} are lost. Compare it with its channels."
-            decision = decision.and_(self._told(words, hello.pump_id))
+            decision = decision.and_(await self._told(words, hello.pump_id))
             checkpoints = (Checkpoint(name, up_to, hello.log.first - 1),)
             up_to = hello.log.first - 1
         await self._record.commit(replace(decision.commit(now, Priority.PUMP), checkpoints=checkpoints))
@@ -183,24 +183,24 @@ class Pumps:
         await self._caught_up(live)
         self.returning.came(hello.pump_id)
 
-    async def heard(self, pump_id: str, word: said.Word) -> None:
+    async def heard(self, pump_id: str, word: said.Word, arrived_at: datetime) -> None:
         """Raises: RecordError: it is not on file; the pump says it again."""
         live = self._live.get(pump_id)
         if live is None:
             return
         self.changed.set()
-        now = self._clock.now()
         match word:
             case said.Heartbeat():
-                live.now = replace(live.now, clock_skew=word.clock - now, heard_at=now)
+                live.now = live.now.timed(word.clock, arrived_at, self._skew_limit)
                 self._keep(live)  # so that it is on file when the pump was heard last
             case said.Status():
-                live.now = live.now.told(word, now)
+                live.now = live.now.told(word).timed(word.clock, arrived_at, self._skew_limit)
                 self._keep(live)
             case said.OfferShown() | said.OfferRefused() | said.Decision() | said.Event():
-                await self._logged(live, word)
+                await self._logged(live, word, arrived_at)
             case said.Withdrawn() | said.NeverSeen() | said.ConfirmedAfterAll():
-                await self.offers.settle(word.offer_id, word, self._said(live, word), (pump_id, word.channel_id))
+                pump_said = PumpSaid(word.at, live.now.clock.correction)
+                await self.offers.settle(word.offer_id, word, pump_said, (pump_id, word.channel_id))
             case _:
                 log.warning("a second hello on one link is passed over", extra={"pump": pump_id})
 
@@ -232,15 +232,15 @@ class Pumps:
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _logged(self, live: _Live, word: said.Logged) -> None:
+    async def _logged(self, live: _Live, word: said.Logged, arrived_at: datetime) -> None:
         pump_id = live.now.pump_id
         if word.log_id != live.log_id or word.number > live.up_to + 1:
             await self._hole(live, word)
             return
-        live.now = replace(live.now, heard_at=self._clock.now())
+        live.now = replace(live.now, heard_at=arrived_at)
         if word.number > live.up_to:
-            await self._count(live, word)
-            live.now = live.now.after(word)
+            await self._count(live, word, self._said(live, word, arrived_at))
+            live.now = _after(live, word)
             if isinstance(word, said.Event) and word.kind is said.Kind.PATIENT_CHANGED:
                 await self.offers.recall_all(pump_id, pump_id, RecallCause.ASSOCIATION)
         await self._ack(live)
@@ -253,15 +253,17 @@ class Pumps:
         if key not in self._holes:
             self._holes.add(key)
             words = f"A pump's log has a hole behind word {live.up_to}: it says word {word.number}. Nothing it tells is heard until it begins a new log."
-            await self._record.commit(self._told(words, live.now.pump_id, owner=Owner.BIOMED).commit(self._clock.now()))
+            told = await self._told(words, live.now.pump_id, Owner.BIOMED)
+            await self._record.commit(told.commit(self._clock.now()))
         live.link.close(1008, "a word of the log out of order")
 
-    async def _count(self, live: _Live, word: said.Logged) -> None:
-        """Commit what one word of the log comes to, and that it is known. Raises: RecordError."""
-        name, pump_said = _log_name(live.now.pump_id, live.log_id), self._said(live, word)
+    async def _count(self, live: _Live, word: said.Logged, pump_said: PumpSaid) -> None:
+        """Commit what one word of the log comes to, that it is known, and up to where the pump's time is told. Raises: RecordError."""
+        name = _log_name(live.now.pump_id, live.log_id)
         for _ in range(MOST_TRIES):
             now = self._clock.now()
             decision = await self.hearing.word(live.now, word, pump_said, now)
+            decision = decision.and_(Decision(kept=(_after(live, word).row(),)))
             commit = replace(decision.commit(now, Priority.PUMP), checkpoints=(Checkpoint(name, live.up_to, word.number),))
             try:
                 await self._record.commit(commit)
@@ -390,7 +392,9 @@ class Pumps:
         run = await run_on(self._record, today.pump_id, today.channel_id)
         report = pump.now.channel(today.channel_id) if pump is not None else None
         if pump is not None and report is not None and run is not None and run.infusion_id == timer.subject:
-            told = await self._charting.periodic(infusion, Reported(pump.now.heard_at, report), pump.now, run, now)
+            at, pump.now = pump.now.documented()
+            told = await self._charting.periodic(infusion, Reported(at, report), pump.now, run, now)
+            self._keep(pump)
             decision = decision.and_(told)
         await self._record.commit(decision.commit(now, Priority.DOCUMENTS))
         self.offers.posted(decision.messages)
@@ -418,15 +422,18 @@ class Pumps:
                 log.warning("a pump's report is not on file yet", extra={"pump": live.now.pump_id, "error_type": type(fault)})
                 return  # the next status brings a newer one
 
-    def _said(self, live: _Live, word: said.LogWord | said.WithdrawalAnswer) -> PumpSaid:
-        skew, small = live.now.clock_skew, timedelta(seconds=self._book().newest().rules.skew_reported_s)
-        correction = -skew if abs(skew) > small else timedelta(0)  # within it, it may be the way a word took, and moves nothing (SR-11)
-        if isinstance(word, said.LogWord):
-            return PumpSaid(word.at, correction, word.log_id, word.number)
-        return PumpSaid(word.at, correction)
+    def _said(self, live: _Live, word: said.Logged, arrived_at: datetime) -> PumpSaid:
+        correction, clock = live.now.clock.word(word.at, arrived_at, self._skew_limit)
+        live.now = replace(live.now, clock=clock)
+        return PumpSaid(word.at, correction, word.log_id, word.number)
 
-    def _told(self, words: str, pump_id: str, owner: Owner = Owner.NURSE) -> Decision:
-        return self.hearing.told(words, pump_id, "", self._clock.now(), owner)
+    @property
+    def _skew_limit(self) -> timedelta:
+        """Beyond it a pump's time is corrected (SR-11, D-24)."""
+        return timedelta(seconds=self._book().newest().rules.skew_reported_s)
+
+    async def _told(self, words: str, pump_id: str, owner: Owner = Owner.NURSE) -> Decision:
+        return await self.hearing.told(words, pump_id, "", self._clock.now(), owner)
 
     def _do(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
@@ -439,6 +446,12 @@ class Pumps:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _after(live: _Live, word: said.Logged) -> PumpNow:
+    """The pump after a word of its log. An alarm that is told again after a cut is older than the hello, which says what is active now (SR-46)."""
+    is_old_alarm = isinstance(word, said.Event) and word.alarm is not None and word.number < live.hello.log.next
+    return live.now if is_old_alarm else live.now.after(word)
 
 
 def _log_name(pump_id: str, log_id: str) -> str:

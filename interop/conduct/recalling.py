@@ -152,7 +152,7 @@ class Recalling:
                 "",
                 run.infusion_id,
             )
-            decision = decision.and_(raised(alert))
+            decision = decision.and_(await raised(self._record, alert))
         return decision
 
     async def _recall(self, asked: Asked, cause: RecallCause, by: str, now: Callable[[], datetime]) -> None:

@@ -103,12 +103,15 @@ class OutcomeUnknown(PumpError):
 
 
 class PumpsHear(Protocol):
-    """What the pump link tells conduct. Calls for one pump are made one after another, in the order of its frames."""
+    """What the pump link tells conduct. Calls for one pump are made one after another, in the order of its frames.
 
-    async def hello(self, hello: said.Hello, link: "Link") -> None:
+    ``arrived_at`` is when the frame came in at the socket, on our clock, however long it waited since: by it the pump's clock is judged (D-24).
+    """
+
+    async def hello(self, hello: said.Hello, link: "Link", arrived_at: datetime) -> None:
         """A pump is connected and has told its whole state (SR-46). Sends the first ack by itself. Raises: HelloRefused(why); RecordError."""
 
-    async def heard(self, pump_id: str, word: said.Word) -> None:
+    async def heard(self, pump_id: str, word: said.Word, arrived_at: datetime) -> None:
         """Any later word, durable when this returns where it must be. Raises: RecordError: the link is closed (1013), the pump says it again later.
 
         A ``NotConnected`` or ``OutcomeUnknown`` of its own ack may pass: the link is over, and that is seen next.

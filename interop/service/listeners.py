@@ -166,6 +166,7 @@ async def open_pumps(settings: Settings, hears: PumpsHear, record: Record, clock
             host=pumps.host,
             port=pumps.port,
             tls=_mutual_tls("pumps", pumps),
+            clock=clock,
             demo=settings.demo.enabled,
             limits=wiring.pump_limits(pumps),
         )

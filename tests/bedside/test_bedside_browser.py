@@ -173,6 +173,10 @@ def test_no_barriers_in_any_state(page: Any, served: Served) -> None:
     served.do(answer_lost)
     shows(page, "now", "Nobody knows whether LVP-0001 channel B has it")
     looked_at(page, "uncertain")
+    served.do(puzzling)
+    shows(page, "alerts", "3 times since")
+    shows(page, "patients", "High alarm: Downstream occlusion")
+    looked_at(page, "alerts")
     served.do(lost)
     shows(page, "patients", "Stale")
     looked_at(page, "stale")
@@ -197,6 +201,13 @@ async def answer_lost(ward: Ward) -> None:
     pumps = ward.hospital.conduct.pumps
     assert pumps is not None
     await pumps.offers.settle(rows[-1][0].rpartition("/")[2], AnswerDue(30), None)
+
+
+async def puzzling(ward: Ward) -> None:
+    alarm = said.Alarm("A-1", "196940^MDC_EVT_PUMP_OCCL", "PH", "Downstream occlusion")
+    await ward.pump.note(said.Event, kind=said.Kind.ALARM_RAISED, channel_id="A", alarm=alarm)
+    for _ in range(3):
+        await ward.pump.note(said.Event, kind=said.Kind.PAUSED, channel_id="A", infusion_id="R77", delivered=ml("1"), cause="clinician")
 
 
 async def lost(ward: Ward) -> None:
@@ -282,6 +293,7 @@ def test_a_restart_of_the_server_is_marked_and_the_page_comes_back_by_itself(pag
     shows(page, "patients", "order ORD-1")
     served.stop()
     shows(page, "not-live", "Not live.")
+    shows(page, "not-live", "alarms do not reach this page")  # SR-49
     types(page, CONTAINER)
     shows(page, "said", "The server cannot be reached. Look at the pump, then try again.")
     looked_at(page, "not-live")

@@ -41,7 +41,8 @@ class Stream:
 
 
 @asynccontextmanager
-async def live(ward: Ward, browser: Browser) -> AsyncIterator[Stream]:
+async def live(ward: Ward, browser: Browser, *, reads: bool = True) -> AsyncIterator[Stream]:
+    """``reads`` False: a browser that takes the first bytes and then no more."""
     stream = Stream()
     gone = asyncio.Event()
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.client.cookies.jar)
@@ -73,6 +74,8 @@ async def live(ward: Ward, browser: Browser) -> AsyncIterator[Stream]:
         if message["type"] == "http.response.start":
             stream.status = message["status"]
             return
+        if not reads:
+            await gone.wait()
         for event in message.get("body", b"").decode().split("\n\n"):
             match = re.fullmatch(r"event: (.*)\ndata: (.*)", event)
             if match:

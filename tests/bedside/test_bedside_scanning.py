@@ -310,6 +310,29 @@ def test_an_offer_is_taken_back_and_an_alert_is_looked_at() -> None:
     told(story)
 
 
+def test_an_alert_that_comes_again_says_how_often_since_when_and_when_last() -> None:
+    async def story(ward: Ward, browser: Browser) -> None:
+        async def puzzles() -> str:
+            await ward.pump.note(said.Event, kind=said.Kind.PAUSED, channel_id="A", infusion_id="R77", delivered=ml("1"), cause="clinician")
+            await browser.logs_in("nurse7")
+            await browser.looks()
+            return browser.part("alerts")
+
+        once = await puzzles()
+        assert "08:00:0" in once
+        assert "times" not in once
+        assert "since" not in once
+        for minutes, says in ((12, "2 times since 08:00, last 08:12"), (28, "3 times since 08:00, last 08:40")):
+            ward.clock.goes_on(minutes=minutes)
+            assert says in await puzzles()
+        ward.clock.goes_on(days=1, minutes=-10)
+        assert "4 times since 2026-03-02 08:00, last 08:30" in await puzzles()
+        await browser.submits("/bedside/seen")
+        assert "times" not in await puzzles()
+
+    told(story)
+
+
 def test_sr_38_an_order_that_has_ended_and_still_runs_is_marked() -> None:
     async def story(ward: Ward, browser: Browser) -> None:
         await browser.scans(WRISTBAND, CONTAINER, CHANNEL)

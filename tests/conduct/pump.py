@@ -98,9 +98,9 @@ class APump:
             simulated=True,
             power=said.Power.MAINS,
         )
-        await self.hospital.bedside.hello(replace(hello, **changes), self.line)
+        await self.hospital.bedside.hello(replace(hello, **changes), self.line, self.hospital.clock.now())
         for word in self.log[self.acked :]:
-            await self.hospital.bedside.heard(self.pump_id, word)
+            await self.hospital.bedside.heard(self.pump_id, word, self.hospital.clock.now())
 
     def drop(self) -> None:
         """The network is gone."""
@@ -130,7 +130,7 @@ class APump:
 
     async def tell(self, word: said.Word) -> None:
         if self.line is not None:
-            await self.hospital.bedside.heard(self.pump_id, word)
+            await self.hospital.bedside.heard(self.pump_id, word, self.hospital.clock.now())
 
     async def note(self, word_class: type[Any], /, **fields: Any) -> said.Logged:
         """Into the log, and told at once if there is a line."""

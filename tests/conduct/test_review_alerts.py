@@ -1,16 +1,18 @@
 """Alerts when a pump says much: none hides another, and what is said again is not taken for seen (SEC-42)."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from interop.conduct.alerts import PAGE, Alert, open_alerts, raised
+from interop.conduct.alerts import ALERTS, PAGE, Alert, key_of, open_alerts, raised
 from interop.conduct.bedside import NotSo
 from interop.domain import pump as said
 from interop.domain.finding import Owner
+from interop.ports import Commit, Projected
 from tests.conduct.pump import APump, ml
 from tests.conduct.test_offers_and_runs import a_hospital
 from tests.conduct.virtual import run
@@ -43,7 +45,7 @@ def test_sec_42_more_alerts_than_one_page_are_all_there_the_oldest_first() -> No
         now = hospital.clock.now()
         for number in range(2 * PAGE + 3):
             about = Alert(f"N{number}", now - timedelta(seconds=number), "Look at the pump.", Owner.NURSE, f"LVP-{number}", "A")
-            await hospital.record.commit(raised(about).commit(now))
+            await hospital.record.commit((await raised(hospital.record, about)).commit(now))
         told = await open_alerts(hospital.record)
         assert [alert.pump_id for alert in told] == [f"LVP-{number}" for number in reversed(range(2 * PAGE + 3))]
         assert await open_alerts(hospital.record, 5) == told[:5]
@@ -75,9 +77,9 @@ def test_sec_42_what_is_said_again_of_the_same_thing_is_one_alert(again: dict[st
         hospital, _ = await a_hospital()
         now = hospital.clock.now()
         first = Alert("N1", now, owner=Owner.NURSE, **SAID)
-        await hospital.record.commit(raised(first).commit(now))
+        await hospital.record.commit((await raised(hospital.record, first)).commit(now))
         second = replace(first, id="N2", at=now + timedelta(seconds=1), **again)
-        await hospital.record.commit(raised(second).commit(now))
+        await hospital.record.commit((await raised(hospital.record, second)).commit(now))
         told = await open_alerts(hospital.record)
         assert len(told) == open_then
         assert (told[-1].words, told[-1].at) == (second.words, second.at)
@@ -104,6 +106,76 @@ def test_what_was_said_again_since_somebody_looked_is_not_taken_for_seen() -> No
         assert await open_alerts(hospital.record) == ()
         with pytest.raises(NotSo, match="already"):
             await bedside.seen(second.id, "NURSE8")
+
+    run(story())
+
+
+def test_sec_42_what_happens_again_is_counted_with_its_first_time_until_somebody_has_looked() -> None:
+    async def story() -> None:
+        hospital, pump = await a_hospital()
+        began = hospital.clock.now()
+
+        async def puzzles() -> Alert:
+            await pump.note(said.Event, kind=said.Kind.PAUSED, channel_id="A", infusion_id="R77", delivered=ml("1"), cause="clinician")
+            (alert,) = await open_alerts(hospital.record)
+            return alert
+
+        once = await puzzles()
+        assert (once.times, once.first_at, once.at) == (1, None, began)
+        await asyncio.sleep(600)
+        await puzzles()
+        await hospital.restart()  # the count is on file, not in memory
+        await pump.connect()
+        await asyncio.sleep(600)
+        thrice = await puzzles()
+        assert (thrice.times, thrice.first_at, thrice.at) == (3, began, began + timedelta(seconds=1200))
+        bedside = hospital.conduct.bedside
+        assert bedside is not None
+        await bedside.seen(thrice.id, "NURSE7")
+        anew = await puzzles()
+        assert (anew.times, anew.first_at) == (1, None)
+
+    run(story())
+
+
+def test_a_step_that_is_done_again_raises_its_alert_once() -> None:
+    async def story() -> None:
+        hospital, _ = await a_hospital()
+        now = hospital.clock.now()
+        about = Alert("N1", now, owner=Owner.NURSE, **SAID)
+        for _ in range(2):
+            await hospital.record.commit((await raised(hospital.record, about)).commit(now))
+        (told,) = await open_alerts(hospital.record)
+        assert told.times == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize(("row", "times"), [({}, 2), ({"of another version": 1}, 1)])
+def test_an_alert_that_was_raised_before_alerts_were_counted_is_read_and_counted_on(row: dict[str, Any], times: int) -> None:
+    """One that cannot be read at all keeps no alert from being raised."""
+
+    async def story() -> None:
+        hospital, _ = await a_hospital()
+        now = hospital.clock.now()
+        again = Alert("N2", now, owner=Owner.NURSE, **SAID)
+        then = now - timedelta(hours=1)
+        old = {
+            "id": "N1",
+            "at": then.isoformat(timespec="microseconds"),
+            "owner": "NURSE",
+            **SAID,
+            "programme_id": "",
+            "infusion_id": "",
+            **row,
+        }
+        await hospital.record.commit(Commit(projections=(Projected(ALERTS, key_of(again), json.dumps(old)),)))
+        if not row:
+            (told,) = await open_alerts(hospital.record)
+            assert (told.at, told.times, told.first_at) == (then, 1, None)
+        await hospital.record.commit((await raised(hospital.record, again)).commit(now))
+        (told,) = await open_alerts(hospital.record)
+        assert (told.at, told.times, told.first_at) == (now, times, then if times > 1 else None)
 
     run(story())
 

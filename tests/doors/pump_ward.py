@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,7 +16,8 @@ from interop.domain import pump as said
 from interop.doors.pump_link.connection import PATH, SUBPROTOCOL
 from interop.doors.pump_link.door import Incident, LinkLimits, PumpLinkDoor
 from interop.doors.pump_link.enrolled import Enrolment, Refusal
-from interop.ports import StoreUnavailable
+from interop.ports import Clock, StoreUnavailable
+from interop.service.world import SystemClock
 from tests.clients.door import ByHand
 from tests.clients.loops import until
 
@@ -58,6 +59,7 @@ class Conduct:
         self.links: dict[str, Link] = {}
         self.hellos: list[said.Hello] = []
         self.heard_words: list[tuple[str, said.Word]] = []
+        self.arrivals: list[datetime] = []
         self.done: list[tuple[str, said.Word]] = []
         self.gone_links: list[tuple[str, Link]] = []
         self.in_work: dict[str, int] = {}
@@ -66,8 +68,9 @@ class Conduct:
         self.refuses: dict[str, str] = {}
         self.fails: Exception | None = None
 
-    async def hello(self, hello: said.Hello, link: Link) -> None:
+    async def hello(self, hello: said.Hello, link: Link, arrived_at: datetime) -> None:
         assert link.pump_id == hello.pump_id
+        self.arrivals.append(arrived_at)
         if hello.pump_id in self.refuses:
             raise HelloRefused(self.refuses[hello.pump_id])
         await self._work(hello.pump_id)
@@ -75,7 +78,8 @@ class Conduct:
         self.links[hello.pump_id] = link
         await link.send(said.Ack(hello.log.log_id, hello.log.next - 1, NOW))
 
-    async def heard(self, pump_id: str, word: said.Word) -> None:
+    async def heard(self, pump_id: str, word: said.Word, arrived_at: datetime) -> None:
+        self.arrivals.append(arrived_at)
         self.heard_words.append((pump_id, word))
         await self._work(pump_id)
         self.done.append((pump_id, word))
@@ -100,6 +104,19 @@ class Conduct:
 
     def let_go(self, pump_id: str = PUMP) -> None:
         self.hold.pop(pump_id).set()
+
+
+class WallClock:
+    """Stands at ``NOW`` until it is moved."""
+
+    def __init__(self) -> None:
+        self._now = NOW
+
+    def now(self) -> datetime:
+        return self._now
+
+    def goes_on(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
 
 
 class Roll:
@@ -203,6 +220,7 @@ async def a_link(
     limits: LinkLimits | None = None,
     clock: ByHand | None = None,
     roll: Roll | None = None,
+    wall: Clock | None = None,
 ) -> AsyncIterator[Ward]:
     """An open pump link on loopback, clear text in demo mode unless ``tls`` is given; ``PUMP`` is enrolled unless ``roll`` is."""
     told: list[tuple[Incident, str, str]] = []
@@ -217,6 +235,7 @@ async def a_link(
         host="127.0.0.1",
         port=0,
         tls=tls,
+        clock=wall or SystemClock(),
         demo=tls is None if demo is None else demo,
         limits=limits or LinkLimits(),
         tell=lambda *incident: told.append(incident),

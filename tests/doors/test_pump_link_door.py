@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -14,11 +15,12 @@ from interop.doors.pump_link.door import Incident, InsecureDoor, LinkLimits, Pum
 from interop.doors.pump_link.enrolled import Refusal
 from interop.ports import StoreUnavailable
 from interop.service.log_fields import WITHHELD, entry_of
+from interop.service.world import SystemClock
 from interop.wire.link.values import MAX_BYTES
 from interop.wire.link.writer import Unwritable
 from tests.clients.door import ByHand
 from tests.clients.loops import LOOPS, Run, runner_of, until
-from tests.doors.pump_ward import NOW, PUMP, Conduct, Roll, a_link, heartbeat, hello, shown
+from tests.doors.pump_ward import NOW, PUMP, Conduct, Roll, WallClock, a_link, heartbeat, hello, shown
 from tests.wire.link_offers import OFFER
 
 
@@ -57,6 +59,44 @@ def test_words_come_to_conduct_one_after_another_in_their_order(run: Run):
             kinds = [type(word) for _, word in ward.conduct.done]
             assert kinds == [said.OfferShown, said.Heartbeat, said.OfferShown]
             assert ward.conduct.most_in_work == 1
+
+    run(story())
+
+
+def test_d_24_a_frame_arrives_when_it_comes_in_at_the_socket_however_long_it_waits_for_its_turn(run: Run):
+    async def story() -> None:
+        wall = WallClock()
+        async with a_link(wall=wall) as ward:
+            pump = await ward.connected()
+            ward.conduct.hold[PUMP] = asyncio.Event()
+            text = json.dumps(heartbeat())
+            for frame in (json.dumps(shown(1)), text, [text[:9], text[9:20], text[20:]], text):  # one of them in parts
+                wall.goes_on(20)
+                await pump.socket.send(frame)
+                await (await pump.socket.ping())  # it has come in
+            wall.goes_on(100)
+            ward.conduct.let_go()
+            await until(lambda: len(ward.conduct.done) == 4)
+            assert ward.conduct.arrivals == [NOW + timedelta(seconds=after) for after in (0, 20, 40, 60, 80)]
+
+    run(story())
+
+
+def test_d_24_a_hello_arrives_when_it_comes_in_however_long_it_waits_for_the_older_link(run: Run):
+    async def story() -> None:
+        wall = WallClock()
+        async with a_link(wall=wall) as ward:
+            older = await ward.connected()
+            ward.conduct.hold[PUMP] = asyncio.Event()
+            await older.say(shown(1))
+            await until(lambda: ward.conduct.heard_words)
+            newer = await ward.connect()
+            await newer.say(hello())
+            await (await newer.socket.ping())
+            wall.goes_on(15)
+            ward.conduct.let_go()
+            await newer.hear()
+            assert ward.conduct.arrivals == [NOW, NOW, NOW]
 
     run(story())
 
@@ -663,8 +703,8 @@ def test_a_door_that_closes_does_not_wait_for_who_knocks_and_says_nothing(run: R
 @pytest.mark.parametrize(("host", "demo"), [("127.0.0.1", False), ("0.0.0.0", True), ("10.1.2.3", True)])
 def test_sec_03_clear_text_is_for_demo_mode_on_loopback(host: str, demo: bool):
     with pytest.raises(InsecureDoor):
-        PumpLinkDoor(Conduct(), Roll(), host=host, port=0, tls=None, demo=demo)
-    PumpLinkDoor(Conduct(), Roll(), host="127.0.0.1", port=0, tls=None, demo=True)
+        PumpLinkDoor(Conduct(), Roll(), host=host, port=0, tls=None, clock=SystemClock(), demo=demo)
+    PumpLinkDoor(Conduct(), Roll(), host="127.0.0.1", port=0, tls=None, clock=SystemClock(), demo=True)
 
 
 def test_a_simulated_pump_is_for_demo_mode_only(run: Run):

@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidHandshake
 from interop.doors.mllp_tls import InsecureDoor, server_context
 from interop.doors.pump_link.door import Incident, LinkLimits, PumpLinkDoor
 from interop.doors.pump_link.enrolled import Refusal
+from interop.service.world import SystemClock
 from tests.clients.certificates import Authority, Identity
 from tests.clients.loops import LOOPS, Run, runner_of, until
 from tests.doors.pump_ward import PUMP, Conduct, Roll, Ward, a_link, hello, shown
@@ -252,7 +253,7 @@ def test_sec_03_a_door_with_a_weak_context_is_not_opened(hospital: Hospital):
     context = hospital.door()
     context.verify_mode = ssl.CERT_OPTIONAL
     with pytest.raises(InsecureDoor):
-        PumpLinkDoor(Conduct(), Roll(), host="127.0.0.1", port=0, tls=context)
+        PumpLinkDoor(Conduct(), Roll(), host="127.0.0.1", port=0, tls=context, clock=SystemClock())
 
 
 @pytest.mark.parametrize("said_first", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + b"\x00" * 40, bytes(range(256)) * 40])

@@ -204,6 +204,16 @@ def test_sr_96_therapy_goes_on_without_a_network_and_a_days_events_are_told_once
     assert [frame["at"] for frame in replayed] == sorted(frame["at"] for frame in replayed)
 
 
+def test_sr_49_the_alarm_at_the_bedside_needs_no_server():
+    ward = Ward().running()
+    ward.disconnect()
+    assert [alarm.text for alarm in ward.screen("A").alarms] == []
+    ward.press(keys.OpenDoor("A"))
+    assert ward.state() == "ALARM_STOPPED"
+    assert "Door open" in [alarm.text for alarm in ward.screen("A").alarms]
+    assert ward.screen().silenced_s == 0  # it sounds
+
+
 def test_sr_96_what_is_acknowledged_is_forgotten_and_what_is_not_is_told_again():
     ward = Ward().running()
     last = ward.kept[-1]["number"]

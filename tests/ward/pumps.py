@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from interop.conduct.world import NotConnected, OutcomeUnknown
@@ -34,7 +35,7 @@ class Line:
     pump_id: str
     of: "SimPump"
     server: Any
-    frames: "asyncio.Queue[Frame]" = field(default_factory=asyncio.Queue)
+    frames: "asyncio.Queue[tuple[Frame, datetime]]" = field(default_factory=asyncio.Queue)
     up: bool = True
 
     async def send(self, frame: said.ToPump) -> None:
@@ -60,13 +61,13 @@ class Line:
     async def hear(self) -> None:
         """The server's side of the line: one frame after the other."""
         while self.up:
-            frame = await self.frames.get()
+            frame, arrived_at = await self.frames.get()
             word = reader.read(json.dumps(frame))
             try:
                 if isinstance(word, said.Hello):
-                    await self.server.hello(word, self)
+                    await self.server.hello(word, self, arrived_at)
                 else:
-                    await self.server.heard(self.pump_id, word)
+                    await self.server.heard(self.pump_id, word, arrived_at)
             except RecordError:
                 self.of.drop()
 
@@ -168,7 +169,7 @@ class SimPump:
             if how in ("before", "lost"):
                 self.drop()
                 break
-            line.frames.put_nowait(frame)
+            line.frames.put_nowait((frame, self.hospital.clock.now()))
             if how == "after":
                 self.drop()
                 break

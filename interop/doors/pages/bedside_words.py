@@ -7,6 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from interop.conduct.alerts import Alert
 from interop.conduct.ward_view import Attempt, ChannelNow, OrderNow, Running
 from interop.domain.channel import ChannelState
 from interop.domain.events.nouns import Reason, Setting
@@ -212,9 +213,19 @@ def _rate_differs(order: OrderNow, running: Running) -> list[str]:
     return [f"The pump runs {rate}; the order was offered at {ordered.set}."]
 
 
+def said_when(alert: Alert) -> str:
+    """``08:40:12``, or ``3 times since 08:12, last 08:40`` where it was said again; a day that is not the last one's is named."""
+    if alert.times == 1 or alert.first_at is None:
+        return f"{alert.at:%H:%M:%S}"
+    since = f"{alert.first_at:%H:%M}" if alert.first_at.date() == alert.at.date() else f"{alert.first_at:%Y-%m-%d %H:%M}"
+    return f"{alert.times} times since {since}, last {alert.at:%H:%M}"
+
+
 def alarms(channel: ChannelNow) -> tuple[str, ...]:
-    """Active alarms as the pump told them."""
-    return tuple(f"{_PRIORITIES.get(each.priority, each.priority)} alarm: {each.text or each.code}" for each in channel.report.alarms)
+    """Active alarms as the pump told them, the highest priority first (SR-49)."""
+    ranks = list(_PRIORITIES)
+    found = sorted(channel.report.alarms, key=lambda each: ranks.index(each.priority) if each.priority in ranks else -1)
+    return tuple(f"{_PRIORITIES.get(each.priority, each.priority)} alarm: {each.text or each.code}" for each in found)
 
 
 def troubles(channel: ChannelNow) -> tuple[str, ...]:

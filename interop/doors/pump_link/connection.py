@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -16,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from interop.doors.mllp_limits import Rate
 from interop.doors.pump_link.limits import LinkLimits
+from interop.ports import Clock
 from interop.wire.link.values import MAX_BYTES
 
 PATH: Final = "/pump-link/1"
@@ -52,6 +55,7 @@ class PumpConnection(ServerConnection):
         serving: Serving,
         limits: LinkLimits,
         monotonic_ns: Callable[[], int],
+        clock: Clock,
         begin: "Callable[[PumpConnection], asyncio.Task[None]]",
     ) -> None:
         protocol = ServerProtocol(origins=[None], extensions=None, subprotocols=[SUBPROTOCOL], max_size=MAX_BYTES, logger=_SILENT)
@@ -63,7 +67,8 @@ class PumpConnection(ServerConnection):
             max_queue=QUEUED_FRAMES,
             write_limit=WRITE_BUFFER,
         )
-        self._limits, self._monotonic_ns, self._begin = limits, monotonic_ns, begin
+        self._limits, self._monotonic_ns, self._clock, self._begin = limits, monotonic_ns, clock, begin
+        self._arrived: deque[datetime] = deque()  # one for each whole message that waits to be taken
         self._controls = Rate(CONTROLS_PER_S, CONTROLS_AT_ONCE)
         self._patience: asyncio.TimerHandle | None = None
 
@@ -71,6 +76,11 @@ class PumpConnection(ServerConnection):
         """The opening handshake: path, subprotocol, no browser. False: it was refused, and the connection ends."""
         await self.handshake(process_request=_refuse_other_paths, server_header=None)
         return self.is_open
+
+    async def message(self) -> tuple[str | bytes, datetime]:
+        """The next one, and when it arrived. Raises: ConnectionClosed."""
+        message = await self.recv()
+        return message, self._arrived.popleft()
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +107,10 @@ class PumpConnection(ServerConnection):
             self.cut()  # pongs wait for nobody to drain
 
     def process_event(self, event: Event) -> None:
-        if isinstance(event, Frame) and event.opcode not in DATA_OPCODES:
+        if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+            if event.fin:
+                self._arrived.append(self._clock.now())
+        elif isinstance(event, Frame):
             now = self._monotonic_ns()
             if self._controls.wait_ns(now):
                 self.cut()

@@ -28,7 +28,7 @@ from interop.doors.pump_link.connection import PATH, PumpConnection, Serving
 from interop.doors.pump_link.enrolled import Enrolled, peer_of
 from interop.doors.pump_link.limits import Code, Incident, LinkFigures, LinkLimits
 from interop.doors.pump_link.session import Knock, Session, Shared
-from interop.ports import RecordError
+from interop.ports import Clock, RecordError
 
 __all__ = ["PATH", "Incident", "InsecureDoor", "LinkLimits", "PumpLinkDoor"]
 
@@ -71,12 +71,13 @@ class PumpLinkDoor:
         host: str,
         port: int,
         tls: ssl.SSLContext | None,
+        clock: Clock,
         demo: bool = False,
         limits: LinkLimits = DEFAULT_LIMITS,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
         tell: Tell = log_incident,
     ) -> None:
-        """``host`` is the IP address to listen on, ``port`` 0 any free one; ``tls`` None is clear text.
+        """``host`` is the IP address to listen on, ``port`` 0 any free one; ``tls`` None is clear text. ``clock`` says when frames arrive.
 
         ``tell`` is called with an incident, the peer and a detail, at most ``TOLD_PER_S`` a second; it must not block.
 
@@ -93,7 +94,7 @@ class PumpLinkDoor:
             raise InsecureDoor(f"the pump link without TLS is for loopback only, and {host} is not")
         self._host, self._port, self._tls = host, port, tls
         self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-        self._limits, self._monotonic_ns, self._tell = limits, monotonic_ns, tell
+        self._limits, self._monotonic_ns, self._clock, self._tell = limits, monotonic_ns, clock, tell
         self._telling = Rate(TOLD_PER_S, TOLD_AT_ONCE)
         self._shared = Shared(hears, enrolled, limits, demo, monotonic_ns, self._told)
         self._opening: set[PumpConnection] = set()
@@ -224,7 +225,7 @@ class PumpLinkDoor:
         secured = self._tls is not None
 
         def made() -> PumpConnection:
-            return PumpConnection(serving, self._limits, self._monotonic_ns, lambda connection: self._begin(connection, knock))
+            return PumpConnection(serving, self._limits, self._monotonic_ns, self._clock, lambda connection: self._begin(connection, knock))
 
         await asyncio.get_running_loop().connect_accepted_socket(
             made,

@@ -8,6 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePath
 from typing import Final
 
@@ -157,19 +158,19 @@ class Session:
 
     async def _live(self) -> None:
         """Raises: Ended; ConnectionClosed: the pump went."""
-        hello = await self._hear()
+        hello, arrived_at = await self._hear()
         if not isinstance(hello, said.Hello):
             raise self._bad("hello: missing")
         await self._check(hello)
         await self._take_over(hello.pump_id)
         try:
-            await self._kept(self._shared.hears.hello(hello, self))
+            await self._kept(self._shared.hears.hello(hello, self, arrived_at))
             self._shared.tally.hellos += 1
             while True:
-                word = await self._hear()
+                word, arrived_at = await self._hear()
                 if isinstance(word, said.Hello):
                     raise self._bad("hello: a second one")
-                await self._kept(self._shared.hears.heard(self.pump_id, word))
+                await self._kept(self._shared.hears.heard(self.pump_id, word, arrived_at))
                 self._shared.tally.heard += 1
         finally:
             try:
@@ -177,13 +178,13 @@ class Session:
             except Exception as fault:
                 self._shared.tell(Incident.FAULT, str(self.peer), _place_of(fault))
 
-    async def _hear(self) -> said.Word:
-        """The next word. Raises: Ended; ConnectionClosed."""
+    async def _hear(self) -> tuple[said.Word, datetime]:
+        """The next word, and when it arrived. Raises: Ended; ConnectionClosed."""
         self._end_if_told()
         self._since_ns = self._shared.monotonic_ns()
         self._is_listening = True
         try:
-            message = await self._connection.recv()
+            message, arrived_at = await self._connection.message()
         except asyncio.CancelledError:
             if self._task.uncancel() == 0:
                 self._end_if_told()  # it was ``close`` that woke us
@@ -194,7 +195,7 @@ class Session:
         if not isinstance(message, str):
             raise self._bad("a binary frame")
         try:
-            return read(message)
+            return read(message), arrived_at
         except BadFrame as bad:
             raise self._bad(str(bad)) from None
 

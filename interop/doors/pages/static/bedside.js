@@ -169,7 +169,7 @@ function heard(name, data) {
   } else if (name === "list") {
     list(data);
   } else if (name === "store") {
-    notLive("The record cannot be read now.", "Pumps go on as they are set, and can be programmed by hand. Call the engineer on call.");
+    notLive("The record cannot be read now.", "Alarms do not reach this page. Pumps go on as they are set, and can be programmed by hand. Call the engineer on call.");
   } else if (name === "ended") {
     leave();
   }
@@ -206,7 +206,7 @@ async function read(reader) {
 }
 
 let notLiveText = "";
-function notLive(why, more = "What you see may have changed. Look at the pump.") {
+function notLive(why, more = "What you see may have changed, and alarms do not reach this page. Look at the pump.") {
   page.classList.toggle("lost", why !== "");
   const text = why && `${why} This is how it was at ${new Date(lastTold).toTimeString().slice(0, 8)}. ${more}`;
   if (text === notLiveText) return;
