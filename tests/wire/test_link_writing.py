@@ -88,7 +88,7 @@ offers = st.builds(
     tallman=words.words,
     therapy=words.sentences,
     care_area=words.words,
-    concentration=st.none() | words.quantities(*words.CONCENTRATIONS),
+    concentration=st.none() | words.quantities(*words.CONCENTRATIONS, above_zero=True),
     container_amount=st.none() | amounts,
     container_volume=st.none() | words.volumes,
     settings=settings,
