@@ -22,7 +22,7 @@ from interop.domain.events.infusion import InfusionEvent
 from interop.domain.events.programme import Planned, ProgrammeEvent
 from interop.domain.lifecycle import programme as programmes
 from interop.ports import AuditRow, Direction, JournalEntry, Outgoing, Projected, lane_of
-from interop.stages.administration import administrations
+from interop.stages.administration import administrations, first_touched
 from interop.stages.document import documents, periodic, programme_ended
 from interop.stages.told import Step, steps_of
 
@@ -128,8 +128,9 @@ class Documenting:
 
     def _kept(self, steps: Sequence[Step], kept_already: int, about: About, now: datetime) -> Decision:
         """The resources that the new steps made, changed or took away: only those, so that a version of one says that something is new."""
-        before = {each.id: each for each in administrations(steps[:kept_already], about)}
-        after = {each.id: each for each in administrations(steps, about)}
+        first = first_touched(steps, kept_already, about)
+        before = {each.id: each for each in administrations(steps[:kept_already], about, first)}
+        after = {each.id: each for each in administrations(steps, about, first)}
         version = len(steps)
         changed = [each for each in after.values() if before.get(each.id) != each]
         gone = [each for id, each in before.items() if id not in after]

@@ -2,9 +2,13 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -19,17 +23,33 @@ from interop.conduct.lanes import LaneWorker
 from interop.conduct.sending import Became, Delivery
 from interop.conduct.world import Destination, Destinations, Purpose
 from interop.domain.document import Reported
+from interop.domain.events.association import AssociationBasis
 from interop.domain.events.infusion import InfusionEvent
 from interop.domain.events.programme import Confirmed, Evidence, Expired, OfferSent
 from interop.domain.lifecycle.programme import fold
 from interop.ports import Direction, MessageState, Priority
+from interop.stages.told import steps_of
 from interop.wire.fhir.medication_administration import AdministrationRenderer
 from interop.wire.hl7v2.ack import AckCode, Us, read_answer
 from interop.wire.hl7v2.er7 import Message
 from interop.wire.hl7v2.oru import OruRenderer
 from tests.conduct.virtual import LoopClock, run
 from tests.wards.documented import REPORT, planned
-from tests.wards.infusions import BEGUN, EIGHT, about, associated, changed, found, paused, resumed, started, voided
+from tests.wards.infusions import (
+    BEGUN,
+    EIGHT,
+    about,
+    associated,
+    changed,
+    dissociated,
+    found,
+    in_doubt,
+    lost,
+    paused,
+    resumed,
+    started,
+    voided,
+)
 
 LISTENER = Destination("ehr1-documents", lanes=4, worth_s=300)
 NOW = EIGHT + timedelta(seconds=2)
@@ -92,6 +112,64 @@ def test_only_what_changed_is_written_again():
     assert [key.split("-", 1)[1] for key in kept] == ["1", "1-1", "1-2"]
     again = decided(paused(60, "17.7"), after=[*BEGUN, changed(30, "7.7", "20")]).kept
     assert len([row for row in again if row.name == ADMINISTRATIONS]) == 2, "the parent and the child that ended; not the first child"
+
+
+def made_for(events: Sequence[InfusionEvent], *new: InfusionEvent) -> dict[str, int]:
+    """What is made, looked at and written for the last word of a story whose steps are known."""
+    made: Counter[str] = Counter()
+
+    def counted(what: str, where: str) -> Any:
+        original = getattr(import_module(where), what)
+
+        def called(*args: Any, **words: Any) -> Any:
+            made[what] += 1
+            return original(*args, **words)
+
+        return patch(f"{where}.{what}", called)
+
+    known, one = steps_of(events), documenting()
+    places = [
+        ("Administration", "administration"),
+        ("Interval", "administration"),
+        ("_volume", "told"),
+        ("_word", "told"),
+        ("owner_of", "told"),
+    ]
+    with ExitStack() as counting:
+        for what, where in places:
+            counting.enter_context(counted(what, f"interop.stages.{where}"))
+        decision = one.of(events, new, about(), NOW, known)
+    return {**made, "rows": len(decision.kept), "messages": len(decision.messages)}
+
+
+SCANNED = associated(1, basis=AssociationBasis.BEDSIDE_SCAN)
+LONG: dict[str, Sequence[InfusionEvent]] = {
+    "from an offer": BEGUN,
+    "whose start was not seen": [found(0, "0"), SCANNED],
+    "held by a merge": [*BEGUN, in_doubt(1)],
+    "that was theirs": [*BEGUN, dissociated(1)],
+}
+
+
+def tenth_and_300th(begun: Sequence[InfusionEvent], word: InfusionEvent) -> tuple[dict[str, int], dict[str, int]]:
+    """What ``word`` makes after a few changes of rate, and after hundreds."""
+    story = [*begun, *(changed(minute, str(minute), str(15 + minute % 2)) for minute in range(2, 302))]
+    return made_for(story[:10], word), made_for(story[:300], word)
+
+
+@pytest.mark.parametrize("word", [changed(400, "400", "21"), paused(400, "400"), lost(400, 399)], ids=lambda word: word.type)
+@pytest.mark.parametrize("begun", LONG.values(), ids=LONG)
+def test_the_300th_word_of_an_infusion_makes_and_writes_no_more_than_the_10th(begun: Sequence[InfusionEvent], word: InfusionEvent) -> None:
+    tenth, last = tenth_and_300th(begun, word)
+    assert last == tenth
+    assert last["rows"] <= 9
+
+
+@pytest.mark.parametrize("begun", ["from an offer", "whose start was not seen"])
+def test_the_end_of_a_long_association_writes_the_parent_and_what_went_on_alone(begun: str) -> None:
+    """Each word is asked whether it has been told by then, which is a look; nothing more is made."""
+    tenth, last = tenth_and_300th(LONG[begun], dissociated(400))
+    assert [last[what] for what in ("Administration", "rows")] == [tenth[what] for what in ("Administration", "rows")]
 
 
 def test_d_07_an_offer_that_came_to_nothing_is_told_in_a_lane_of_its_own_key_and_changes_no_chart():

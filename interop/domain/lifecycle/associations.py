@@ -7,6 +7,7 @@ from datetime import datetime
 from interop.domain.events.association import (
     AssociationBackfilled,
     AssociationBasis,
+    AssociationEndCause,
     AssociationEnded,
     AssociationEvent,
     AssociationMade,
@@ -32,7 +33,10 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """One patient and order for a time. ``until`` None: it still is. ``is_void``: it never was true, and its documents are entered in error."""
+    """One patient and order for a time. ``until`` None: it still is. ``is_void``: it never was true, and its documents are entered in error.
+
+    ``left_because`` None: it still is, or it was back-filled with its end.
+    """
 
     id: str
     patient: PatientNumber
@@ -43,6 +47,7 @@ class Association:
     until: datetime | None = None
     suspensions: tuple[Suspension, ...] = ()
     is_void: bool = False
+    left_because: AssociationEndCause | None = None
 
     @property
     def is_live(self) -> bool:
@@ -72,7 +77,8 @@ def after(known: Associations, event: AssociationEvent) -> Associations:
         case AssociationRestored():
             return _restored(known, event)
         case AssociationEnded():
-            return _changed(known, event, lambda one: one.is_live, lambda one: replace(one, until=event.at))
+            cause = event.cause
+            return _changed(known, event, lambda one: one.is_live, lambda one: replace(one, until=event.at, left_because=cause))
         case AssociationVoided():
             return _changed(known, event, lambda one: not one.is_void, lambda one: replace(one, is_void=True))
         case _:
