@@ -34,15 +34,23 @@ class PumpClock:
         """It begins a new log: whether it is corrected is found anew; what was told stays told."""
         return replace(self, correction=AS_IT_IS)
 
-    def word(self, said_at: datetime, arrived_at: datetime, limit: timedelta) -> tuple[timedelta, "PumpClock"]:
-        """What to add to the time of the log's next word, and the clock after it. Nothing happens later than it is told, but for the limit."""
-        earlier = [self.word_at] if self.word_at is not None else []
-        if self.report_clock is not None and self.report_at is not None and self.report_clock <= said_at:
-            earlier.append(self.report_at)  # a word that is told again after a cut is older than the report, and keeps its time (SR-46)
-        at = max([min(said_at + self.correction, arrived_at + limit), *earlier])
+    def word(self, said_at: datetime, arrived_at: datetime, limit: timedelta, *, is_new: bool) -> tuple[timedelta, "PumpClock"]:
+        """What to add to the time of the log's next word, and the clock after it. Nothing happens later than it is told, but for the limit.
+
+        ``is_new``: the pump said it since it connected, so after all reports. What is told again after a cut may be older, and keeps its time (SR-46).
+        """
+        latest = arrived_at + limit
+        is_after_report = is_new or (self.report_clock is not None and self.report_clock <= said_at)
+        earlier = _possible(latest, self.word_at, self.report_at if is_after_report else None)
+        at = max([min(said_at + self.correction, latest), *earlier])
         return at - said_at, replace(self, word_at=at)
 
-    def documented(self, clock: datetime) -> tuple[datetime, "PumpClock"]:
-        """Our time of a report that is documented, given when the pump's clock was ``clock``; and the clock after it."""
-        at = max(each for each in (clock + self.correction, self.word_at, self.report_at) if each is not None)
+    def documented(self, clock: datetime, heard_at: datetime, limit: timedelta) -> tuple[datetime, "PumpClock"]:
+        """Our time of a report that is documented, given when the pump's clock was ``clock`` and ours ``heard_at``; and the clock after it."""
+        at = max([clock + self.correction, *_possible(heard_at + limit, self.word_at, self.report_at)])
         return at, replace(self, report_clock=clock, report_at=at)
+
+
+def _possible(latest: datetime, *told: datetime | None) -> list[datetime]:
+    """What was told before, but not what lies ahead of us: our own clock was wrong then, and what happens now must not be told at that time."""
+    return [each for each in told if each is not None and each <= latest]

@@ -101,9 +101,9 @@ class PumpNow:
             battery_percent=self.battery_percent if status.battery_percent is None else status.battery_percent,
         )
 
-    def documented(self) -> tuple[datetime, "PumpNow"]:
+    def documented(self, limit: timedelta) -> tuple[datetime, "PumpNow"]:
         """When it gave its newest report, by its own clock told in ours; and the pump after that was documented."""
-        at, clock = self.clock.documented(self.heard_at + self.clock_skew)
+        at, clock = self.clock.documented(self.heard_at + self.clock_skew, self.heard_at, limit)
         return at, replace(self, clock=clock)
 
     def after(self, word: said.Logged) -> "PumpNow":

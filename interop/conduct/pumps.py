@@ -241,6 +241,7 @@ class Pumps:
         if word.number > live.up_to:
             await self._count(live, word, self._said(live, word, arrived_at))
             live.now = _after(live, word)
+            self.changed.set()  # the page shows it now, and not with the next status (SR-49)
             if isinstance(word, said.Event) and word.kind is said.Kind.PATIENT_CHANGED:
                 await self.offers.recall_all(pump_id, pump_id, RecallCause.ASSOCIATION)
         await self._ack(live)
@@ -392,10 +393,9 @@ class Pumps:
         run = await run_on(self._record, today.pump_id, today.channel_id)
         report = pump.now.channel(today.channel_id) if pump is not None else None
         if pump is not None and report is not None and run is not None and run.infusion_id == timer.subject:
-            at, pump.now = pump.now.documented()
+            at, pump.now = pump.now.documented(self._skew_limit)
             told = await self._charting.periodic(infusion, Reported(at, report), pump.now, run, now)
-            self._keep(pump)
-            decision = decision.and_(told)
+            decision = decision.and_(told).and_(Decision(kept=(pump.now.row(),)))  # so that a crash does not forget what was told
         await self._record.commit(decision.commit(now, Priority.DOCUMENTS))
         self.offers.posted(decision.messages)
 
@@ -423,7 +423,7 @@ class Pumps:
                 return  # the next status brings a newer one
 
     def _said(self, live: _Live, word: said.Logged, arrived_at: datetime) -> PumpSaid:
-        correction, clock = live.now.clock.word(word.at, arrived_at, self._skew_limit)
+        correction, clock = live.now.clock.word(word.at, arrived_at, self._skew_limit, is_new=word.number >= live.hello.log.next)
         live.now = replace(live.now, clock=clock)
         return PumpSaid(word.at, correction, word.log_id, word.number)
 

@@ -148,6 +148,27 @@ def test_d_11_no_part_of_a_label_is_lost_when_the_answer_to_an_earlier_one_comes
     shows(page, "now", "Waiting on LVP-0001 channel A")
 
 
+def test_d_11_labels_around_one_that_did_not_arrive_never_come_together(page: Any, served: Served) -> None:
+    """The wristband of the next patient is lost on the way: what was scanned before it is the former patient's."""
+    served.do(lambda ward: ward.has_order(1))
+    scans(page, WRISTBAND, CONTAINER)
+    wait_until(page, "document.querySelectorAll('.slot.has').length === 2")
+    held: list[Any] = []
+    page.route("**/bedside/scan", lambda route: held.append(route))
+    scans(page, "4711002^DEMO", CHANNEL)  # the channel waits for the wristband
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().abort()
+    shows(page, "said", "and 1 scanned after it was not sent. Scan wristband, container and channel again, all three.")
+    page.wait_for_timeout(300)
+    assert held == []  # nothing was sent after it
+    assert page.evaluate("document.querySelectorAll('.slot.has').length") == 0
+    page.unroute("**/bedside/scan")
+    scans(page, WRISTBAND, CONTAINER, CHANNEL)
+    served.do(lambda ward: ward.settled())
+    shows(page, "now", "Waiting on LVP-0001 channel A")
+
+
 @pytest.mark.slow
 def test_no_barriers_in_any_state(page: Any, served: Served) -> None:
     looked_at(page, "empty")

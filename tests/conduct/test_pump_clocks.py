@@ -240,13 +240,35 @@ def test_sr_46_d_24_what_is_told_again_after_a_cut_keeps_the_time_at_which_it_ha
 
 def test_sr_46_d_24_a_word_that_is_older_than_the_report_that_was_documented_keeps_its_time() -> None:
     clock = PumpClock().measured(s(10), LIMIT)
-    at, clock = clock.documented(MORNING + s(610))
+    at, clock = clock.documented(MORNING + s(610), MORNING + s(600), LIMIT)
     assert at == MORNING + s(610)
-    correction, clock = clock.word(MORNING + s(310), MORNING + s(601), LIMIT)
+    correction, clock = clock.word(MORNING + s(310), MORNING + s(601), LIMIT, is_new=False)
     assert (correction, clock.word_at) == (timedelta(0), MORNING + s(310))
 
 
-STEPS = st.tuples(st.integers(1, 120_000), st.integers(-400_000, 400_000), st.sampled_from(["status", "word", "document"]))
+def test_sr_11_d_24_after_our_own_clock_was_ahead_what_pumps_do_is_told_when_it_happens() -> None:
+    _, clock = PumpClock().word(MORNING + s(3600), MORNING + s(3600), LIMIT, is_new=True)  # an hour ahead of the truth, as it turned out
+    _, clock = clock.documented(MORNING + s(3600), MORNING + s(3600), LIMIT)
+    for minute in (1, 10, 59):
+        now = MORNING + s(60 * minute)
+        correction, clock = clock.word(now, now, LIMIT, is_new=True)
+        assert correction == timedelta(0)
+        at, clock = clock.documented(now, now, LIMIT)
+        assert at == now
+
+
+def test_sr_11_d_24_a_stop_is_not_told_before_reports_that_were_documented_when_the_pumps_clock_was_set_back() -> None:
+    clock = PumpClock().measured(s(3600), LIMIT)
+    _, clock = clock.word(MORNING + s(3600), MORNING, LIMIT, is_new=True)
+    at, clock = clock.documented(MORNING + s(3600 + 1800), MORNING + s(1800), LIMIT)
+    assert at == MORNING + s(1800)
+    correction, clock = clock.word(
+        MORNING + s(1808), MORNING + s(1808), LIMIT, is_new=True
+    )  # its clock is right, and no report has said so yet
+    assert MORNING + s(1808) + correction >= at
+
+
+STEPS = st.tuples(st.integers(1, 120_000), st.integers(-400_000, 400_000), st.sampled_from(["status", "word", "again", "document"]))
 
 
 @given(st.lists(STEPS, min_size=5, max_size=60))
@@ -257,18 +279,19 @@ def test_d_24_whatever_a_pumps_clock_does_its_time_is_told_forward_and_never_far
     for passes_ms, skew_ms, what in story:
         now += s(passes_ms / 1000)
         skew = s(skew_ms / 1000)
-        if what == "word":
-            correction, clock = clock.word(now + skew, now, LIMIT)
+        if what in ("word", "again"):
+            is_new = what == "word"
+            correction, clock = clock.word(now + skew, now, LIMIT, is_new=is_new)
             at = now + skew + correction
             report_clock, report_at = documents[-1]
             assert words[-1] <= at <= now + LIMIT
-            assert at >= report_at or now + skew < report_clock  # as one that is told again after a cut
+            assert at >= report_at or (not is_new and now + skew < report_clock)  # as one that is told again after a cut
             words.append(at)
             event("moved" if correction else "as it is")
             continue
         clock = clock.measured(skew, LIMIT)
         if what == "document":
-            at, clock = clock.documented(now + skew)
+            at, clock = clock.documented(now + skew, now, LIMIT)
             assert max(words[-1], documents[-1][1]) <= at <= now + LIMIT
             documents.append((now + skew, at))
 

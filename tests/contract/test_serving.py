@@ -13,12 +13,12 @@ import pytest
 from places import PostgresPlace, in_postgres
 from samples import accepts
 
-from interop.adapters.store import claim_serving
+from interop.adapters.store import claim_serving, sqlite_serving
 from interop.adapters.store.postgres import PostgresRecord
 from interop.adapters.store.postgres_link import PostgresLimits
 from interop.adapters.store.postgres_serving import LOCK, THIS_LOCK, PostgresServing
 from interop.adapters.store.sqlite import SqliteRecord
-from interop.adapters.store.sqlite_serving import SqliteServing
+from interop.adapters.store.sqlite_serving import Found, SqliteServing
 from interop.ports import Committed, SchemaMismatch, ServedAlready, Serving, ServingLost, StoreUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -139,6 +139,36 @@ async def test_a_file_that_was_cleared_away_is_made_anew_and_keeps_the_next_one_
     with pytest.raises(ServedAlready, match="ward-a"):
         await SqliteServing.claim(sqlite.path, "ward-b", sqlite.clock, wait_s=0)
     assert serving.is_held
+    watch.cancel()
+    await serving.close()
+
+
+async def test_a_folder_that_was_away_for_a_while_is_held_again_when_it_is_back(sqlite: Any):
+    serving = await SqliteServing.claim(sqlite.path, "first", sqlite.clock, look_s=0.05)
+    watch = asyncio.create_task(serving.lost())
+    folder, away = sqlite.path.parent, sqlite.path.parent.with_name("away")
+    folder.rename(away)
+    await until(lambda: not serving.is_held)
+    away.rename(folder)
+    await until(lambda: serving.is_held)
+    await serving.confirm()
+    watch.cancel()
+    await serving.close()
+
+
+async def test_a_file_that_cannot_be_looked_at_once_is_no_reason_to_stop(sqlite: Any, monkeypatch: pytest.MonkeyPatch):
+    serving = await SqliteServing.claim(sqlite.path, "first", sqlite.clock, look_s=0.05)
+    answers = [Found.ANOTHER, Found.NOT_KNOWN, Found.IT]
+    real = sqlite_serving.found_at
+
+    def found_at(descriptor: int, path: Path) -> Found:
+        return answers.pop(0) if answers else real(descriptor, path)
+
+    monkeypatch.setattr(sqlite_serving, "found_at", found_at)
+    watch = asyncio.create_task(serving.lost())
+    await until(lambda: not answers)
+    await until(lambda: serving.is_held)
+    assert not watch.done()
     watch.cancel()
     await serving.close()
 

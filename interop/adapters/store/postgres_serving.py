@@ -45,7 +45,7 @@ class PostgresServing:
     def __init__(self, url: str, node: str, limits: PostgresLimits) -> None:
         self._url, self._node, self._limits = url, node, limits
         self._connection: Any = None
-        self._session: Session | None = None
+        self._sessions: set[Session] = set()  # ours, of which a lost one may have the lock for a while
         self._asking = asyncio.Lock()  # a connection answers one question at a time
         self._gone = asyncio.Event()
 
@@ -103,8 +103,8 @@ class PostgresServing:
         """Connect and lock. Raises: ServedAlready. StoreUnavailable: not reached, or our own lost session has the lock still."""
         connection = await connect(self._url, self._node, self._limits, f"interop serve {os.getpid()} {self._node}")
         try:
+            self._sessions.add(tuple(await connection.fetchrow(MINE)))  # before the lock: it may be had and its answer be lost
             await self._lock(connection)
-            self._session = tuple(await connection.fetchrow(MINE))
         except FAULTS as error:
             connection.terminate()
             raise unavailable(error) from error
@@ -119,12 +119,12 @@ class PostgresServing:
         """Raises: ServedAlready; StoreUnavailable: our own lost session has it still."""
         if connection.get_server_version().major >= 12:
             await connection.execute(f"SET tcp_user_timeout = {SILENT_MS}")
-        if await connection.fetchval(f"SELECT pg_try_advisory_lock({LOCK})"):
-            return
-        row = await connection.fetchrow(WHO)
-        if row is None:
-            raise ServedAlready(Holder())  # given back between the two questions
-        if (row["pid"], row["backend_start"]) == self._session:
+        row = None
+        while row is None:  # it may be given back between the two questions
+            if await connection.fetchval(f"SELECT pg_try_advisory_lock({LOCK})"):
+                return
+            row = await connection.fetchrow(WHO)
+        if (row["pid"], row["backend_start"]) in self._sessions:
             raise StoreUnavailable(NOT_HELD)
         raise ServedAlready(_holder(row))
 

@@ -80,7 +80,7 @@ class SqliteReaders:
                 read.told.set_exception(answered)
             else:
                 read.told.set_result(answered)
-        if self._none_left is not None and not self._reading:
+        if self._none_left is not None and not self._reading and not self._none_left.done():
             self._none_left.set_result(None)
 
     def _read_all(self, reads: list[Read]) -> "list[Answered]":
@@ -121,8 +121,8 @@ class SqliteReaders:
         """Wait for the reads under way, then close all."""
         self._closed = True
         if self._reading:
-            self._none_left = asyncio.get_running_loop().create_future()
-            await self._none_left
+            self._none_left = self._none_left or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._none_left)
         self._threads.stop()
         self.forget()
 

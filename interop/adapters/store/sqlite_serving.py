@@ -5,17 +5,20 @@ What the file says is for people only. It stays when the server has ended, and t
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import logging
 import os
 import socket
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from interop.adapters.store.schema import HEAD
 from interop.adapters.store.serving import NOT_HELD, WAIT_S, patiently
+from interop.adapters.store.worker import Worker
 from interop.ports import Clock, Holder, SchemaMismatch, ServedAlready, ServingLost, StoreUnavailable
 
 log = logging.getLogger("interop.store")
@@ -30,6 +33,7 @@ class SqliteServing:
 
     def __init__(self, path: Path, holder: Holder, descriptor: int, look_s: float) -> None:
         self._path, self._holder, self._descriptor, self._look_s = path, holder, descriptor, look_s
+        self._thread = Worker("interop-serving")
         self._is_held = True
 
     @classmethod
@@ -57,27 +61,47 @@ class SqliteServing:
     async def lost(self) -> None:
         while True:
             await asyncio.sleep(self._look_s)
-            if not is_at(self._descriptor, self._path):
+            await self._thread.call(self._look)  # a disk that hangs shall not hold the loop
+
+    def _look(self) -> None:
+        """Raises: ServingLost."""
+        match found_at(self._descriptor, self._path):
+            case Found.IT:
+                self._hold()
+            case Found.ANOTHER:
                 self._take_anew()
+            case Found.NOT_KNOWN:  # the lock is on the open file, which nobody else can reach either
+                log.warning("it cannot be looked whether the locked file is still there", extra={"node": self._holder.node})
+
+    def _hold(self) -> None:
+        if not self._is_held:
+            self._is_held = True
+            log.warning("this server holds the store again", extra={"node": self._holder.node})
 
     def _take_anew(self) -> None:
-        """Somebody has cleared the file away: whoever starts now would find another one, without a lock."""
+        """Somebody has cleared the file away: whoever starts now would find another one, without a lock. Raises: ServingLost."""
         if self._is_held:
             log.error("the file whose lock says that this server holds the store is gone", extra={"node": self._holder.node})
         self._is_held = False
         try:
             descriptor = taken(self._path, self._holder)
         except ServedAlready as other:
+            found = found_at(self._descriptor, self._path)
+            if found is Found.IT:  # it is there again, and the lock in our way is our own
+                return self._hold()
+            if found is Found.NOT_KNOWN:
+                return None
             raise ServingLost(other.holder) from None
         except StoreUnavailable as fault:
             log.warning("the store cannot be taken again yet", extra={"error_type": type(fault)})
-            return
+            return None
         os.close(self._descriptor)
-        self._descriptor, self._is_held = descriptor, True
-        log.warning("this server holds the store again", extra={"node": self._holder.node})
+        self._descriptor = descriptor
+        return self._hold()
 
     async def close(self) -> None:
         self._is_held = False
+        self._thread.stop()
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
@@ -106,20 +130,33 @@ def _locked(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_at(descriptor, path):
+            found = found_at(descriptor, path)
+            if found is Found.IT:
                 return descriptor
+            if found is Found.NOT_KNOWN:
+                raise OSError(errno.EIO, "it cannot be looked at")
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # cleared away between opening and locking
 
 
-def is_at(descriptor: int, path: Path) -> bool:
+class Found(Enum):
+    """What is at the place of the locked file."""
+
+    IT = "it"
+    ANOTHER = "another, or none"
+    NOT_KNOWN = "not known"
+
+
+def found_at(descriptor: int, path: Path) -> Found:
     """Whether the open file is the one that is found at ``path``."""
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+        return Found.IT if os.path.samestat(os.fstat(descriptor), os.stat(path)) else Found.ANOTHER
+    except FileNotFoundError:
+        return Found.ANOTHER
     except OSError:
-        return False
+        return Found.NOT_KNOWN
 
 
 def _text(holder: Holder) -> bytes:

@@ -6,6 +6,7 @@ const idleMs = Number(page.dataset.idleS) * 1000;
 const csrf = page.dataset.csrf;
 const TOUCH_EVERY_MS = 30000;
 const LOST_MS = 8000;
+const ANSWER_MS = 20000; // what is not answered by then is not known to be done
 
 let ahead = Date.parse(page.dataset.now) - Date.now(); // the server's clock minus ours
 let lastUse = Date.now(); // a request by a person's hand
@@ -38,6 +39,7 @@ async function post(action, body) {
     body,
     redirect: "manual",
     headers: { "X-Fragment": "1" },
+    signal: AbortSignal.timeout(ANSWER_MS),
   });
   if (answer.status === 401 || answer.type === "opaqueredirect") leave();
   return answer;
@@ -54,11 +56,13 @@ async function send(form, body) {
       renew(byId("said"), "");
     } else {
       renew(byId("said"), answer.ok || answer.status === 409 ? text : sentenceOf(text));
+      if (!answer.ok && form.id === "scan-form") letGo();
       if (answer.ok && form.dataset.hides) form.closest(form.dataset.hides).remove();
-      if (answer.ok && form.dataset.clears) await clearScans();
+      if (answer.ok && form.dataset.clears) clearScans();
     }
   } catch {
     renew(byId("said"), '<p class="told refused"><strong>Not sent.</strong> The server cannot be reached. Look at the pump, then try again.</p>');
+    if (form.id === "scan-form") letGo();
   } finally {
     form.removeAttribute("aria-busy");
     isSending = false;
@@ -83,7 +87,19 @@ function scan(text) {
   send(form, body);
 }
 
-async function clearScans() {
+// A label that did not arrive may have been another patient's: what was scanned before it and after it must not come together without it.
+function letGo() {
+  const after = waiting.length;
+  waiting.length = 0;
+  clearScans();
+  const told = document.createElement("p");
+  told.className = "told refused";
+  const which = after ? `, and ${after} scanned after it ${after > 1 ? "were" : "was"} not sent` : "";
+  told.textContent = `The label was not taken${which}. Scan wristband, container and channel again, all three.`;
+  byId("said").append(told);
+}
+
+function clearScans() {
   for (const name of ["wristband", "container", "channel", "began"]) byId("scan-form").elements[name].value = "";
   byId("question-form")?.remove();
   for (const slot of document.querySelectorAll(".slot.has")) {
