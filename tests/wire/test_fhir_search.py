@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interop.wire.fhir.search import MOST, By, NotASearch, Token, read_search
+from interop.wire.fhir.search import ADMINISTRATION, MOST, By, Grammar, NotASearch, Search, Token
+from interop.wire.fhir.search import read_search as read
+
+
+def read_search(parameters: list[tuple[str, str]], grammar: Grammar = ADMINISTRATION) -> Search:
+    return read(parameters, grammar)
 
 
 def at(hour: int, minute: int = 0) -> datetime:
