@@ -106,4 +106,3 @@ TASKS: Mapping[str, Callable[[], bytes]] = {
     "uncertain": lambda: resource(PLANNED, SENT, LOST),
     "attested": lambda: resource(PLANNED, SENT, LOST, ATTESTED),
 }
-
