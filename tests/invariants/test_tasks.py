@@ -74,7 +74,7 @@ PROGRAMME: dict[str, ProgrammeEvent] = {
 }
 INFUSION: dict[str, Any] = {
     "associated": lambda minute: associated(minute, id=f"A-{minute}"),
-    "somebody else's": lambda minute: associated(minute, id="A-1", patient=OTHER_PATIENT),
+    "somebody else's": lambda minute: associated(minute, id="B-1", patient=OTHER_PATIENT),
     "paused": lambda minute: paused(minute, None),
     "resumed": lambda minute: resumed(minute, None),
     "rate": lambda minute: changed(minute, None, "20"),
@@ -91,10 +91,18 @@ INFUSION: dict[str, Any] = {
     "heard": regained,
 }
 STARTS = ("starts", "starts as nobody's")
-START: st.SearchStrategy[list[str]] = st.just(["sent", "shown", "confirmed", "starts"]) | st.just(["sent"]) | st.just(["sent", "shown"])
-acts = st.builds(
-    lambda first, rest: first + rest, START | st.just([]), st.lists(st.sampled_from([*PROGRAMME, *INFUSION, *STARTS]), max_size=20)
+START = st.sampled_from(
+    [
+        [],
+        ["sent"],
+        ["sent", "shown"],
+        ["sent", "shown", "confirmed", "starts"],
+        ["sent", "starts as nobody's"],
+        ["sent", "starts as nobody's", "somebody else's"],
+        ["sent", "starts", "dissociated", "somebody else's"],
+    ]
 )
+acts = st.builds(lambda first, rest: first + rest, START, st.lists(st.sampled_from([*PROGRAMME, *INFUSION, *STARTS]), max_size=20))
 
 
 class Story:
@@ -184,6 +192,20 @@ def test_sr_50_only_what_is_this_orders_has_a_place_in_the_chart(plan: list[str]
             assert (one.patient, one.placer_order_number) == (PLANNED.patient, PLANNED.placer_order_number)
         if task.status in (Status.IN_PROGRESS, Status.ON_HOLD, Status.COMPLETED):
             assert task.administration_id
+
+
+def test_sr_50_what_runs_for_somebody_else_is_told_as_not_as_offered_and_leads_to_no_chart() -> None:
+    theirs = read([PLANNED, SENT, RUNS], [started(1, None), associated(2, patient=OTHER_PATIENT)])
+    assert (theirs.status, theirs.standing, theirs.administration_id) == (Status.FAILED, Standing.NOT_AS_OFFERED, "")
+    left = read([PLANNED, SENT, RUNS], [started(1, None), associated(1), dissociated(5), associated(6, id="B-1", patient=OTHER_PATIENT)])
+    assert (left.status, left.standing) == (Status.COMPLETED, Standing.NO_LONGER_ASSOCIATED)
+    assert left.administration_id.endswith("-1")
+
+
+def test_d_12_while_a_merge_puts_the_patient_in_doubt_a_task_stays_as_it_was() -> None:
+    held = [started(1, None), associated(1), in_doubt(10), paused(20, None)]
+    assert read([PLANNED, SENT, RUNS], held).status is Status.IN_PROGRESS
+    assert read([PLANNED, SENT, RUNS], [*held, no_doubt(30, 10)]).status is Status.ON_HOLD
 
 
 def test_a_move_that_is_not_allowed_can_happen_where_the_table_is_not_kept() -> None:
