@@ -40,6 +40,7 @@ def about_row(request: OrderRequest, order: Order | None, made: Plan, release: R
         patient_numbers=tuple(PatientNumber(each.value, each.authority) for each in order.patient_ids),
         patient_name=tuple(request.patient.name.text.split(", ")) if request.patient.name.text else (),
         location=(order.location,) if order.location else (),
+        subject_reference=request.patient.reference.text,
         request_id=request_id,
         drug_codes=_codes(request, profile.code_systems if profile is not None else {}),
         infusion_type=entry.infusion_type,

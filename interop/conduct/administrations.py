@@ -1,21 +1,16 @@
 """Reads the chart that the server holds: MedicationAdministrations by id and by search, for one system group alone (SEC-16)."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from interop.conduct.documenting import ADMINISTRATIONS, FOUND_BY, index_key
+from interop.conduct.chart_index import Found, Wanted, page_of
+from interop.conduct.documenting import ADMINISTRATIONS, FOUND_BY
 from interop.ports import Record
 
-PAGE: Final = 200
 MOST_READ: Final = 5_000
 """Rows that one search looks at; a search that would look at more says so instead of being slow."""
-
-
-class TooMany(ValueError):
-    """The search finds more than can be looked through; it must ask for less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +31,6 @@ class Administered:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a search asks for. ``what`` and ``value`` are one way to find (``patient``, ``order``, ``subject``, ``request``, ``id``); ``fits`` the rest."""
-
-    what: str
-    value: str
-    fits: Callable[[Administered], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One page, by id; ``more``: there are others after its last."""
-
-    found: tuple[Administered, ...]
-    more: bool
-
-
 class Administrations:
     """Reads only. Every method may raise StoreUnavailable and Busy."""
 
@@ -67,31 +45,9 @@ class Administrations:
         said = json.loads(document)
         return _read(said) if group and said["group"] == group else None
 
-    async def search(self, wanted: Wanted, group: str, after: str, count: int) -> Found:
+    async def search(self, wanted: Wanted[Administered], group: str, after: str, count: int) -> Found[Administered]:
         """Those of the group that fit, with ids beyond ``after``, at most ``count``. Raises: TooMany."""
-        if not group:
-            return Found((), more=False)
-        if wanted.what == "id":
-            one = await self.read(wanted.value, group) if wanted.value > after else None
-            return Found((one,) if one is not None and wanted.fits(one) else (), more=False)
-        prefix = index_key(group, wanted.what, wanted.value)
-        at, looked = f"{prefix}{after}", 0
-        found: list[Administered] = []
-        while page := await self._record.projections(FOUND_BY, at, PAGE):
-            for key, _ in page:
-                if not key.startswith(prefix):
-                    return Found(tuple(found), more=False)
-                looked += 1
-                if looked > MOST_READ:
-                    raise TooMany
-                one = await self.read(key.removeprefix(prefix), group)
-                if one is None or not wanted.fits(one):
-                    continue
-                if len(found) == count:
-                    return Found(tuple(found), more=True)
-                found.append(one)
-            at = page[-1][0]
-        return Found(tuple(found), more=False)
+        return await page_of(self._record, FOUND_BY, wanted, group, after, count, self.read, MOST_READ)
 
 
 def _read(document: dict[str, object]) -> Administered:

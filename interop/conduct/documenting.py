@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from interop.conduct.chart_index import index_key
 from interop.conduct.decision import Decision
-from interop.conduct.naming import order_id
 from interop.conduct.world import Destinations, Ids
 from interop.domain.document import About, Administration, Document, Kind, Ordered, Reported
 from interop.domain.events.infusion import InfusionEvent
@@ -37,7 +37,7 @@ ADMINISTRATIONS: Final = "medication-administration"
 """Id → the newest version of the resource, with what a search asks of it."""
 
 FOUND_BY: Final = "medication-administration-by"
-"""(What it is found by, its value, id) → nothing; see ``index_key``."""
+"""(What it is found by, its value, id) → nothing; see ``chart_index``."""
 
 
 class DocumentRenderer(Protocol):
@@ -150,7 +150,7 @@ class Documenting:
             "start": one.start.astimezone(UTC).isoformat(),
             "end": None if one.end is None else one.end.astimezone(UTC).isoformat(),
             "patients": [[number.value, number.authority] for number in one.patient_numbers],
-            "subject": one.about.subject_reference,
+            "subject": one.subject_reference,
             "order": [one.about.placer_order_number, one.about.placer_authority],
             "request": one.about.request_id,
             "pump": one.pump_id,
@@ -163,13 +163,8 @@ def _keys(one: Administration) -> tuple[str, ...]:
     """By what it is found, within its system group."""
     about, group = one.about, one.about.system_group
     by = [("patient", number.value) for number in one.patient_numbers]
-    by += [("order", about.placer_order_number), ("subject", about.subject_reference), ("request", about.request_id)]
+    by += [("order", about.placer_order_number), ("subject", one.subject_reference), ("request", about.request_id)]
     return tuple(index_key(group, what, value) + one.id for what, value in dict.fromkeys(by) if value)
-
-
-def index_key(group: str, what: str, value: str) -> str:
-    """What every key begins with that leads to resources of this group by this value; an id of a resource has no slash."""
-    return f"{order_id(group, value)}/{what}/"
 
 
 def _gone(one: Administration) -> tuple[Projected, ...]:

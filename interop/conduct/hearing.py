@@ -17,6 +17,7 @@ from interop.conduct.following import Followed, Known, NotSaid, follow, found
 from interop.conduct.infusions import InfusionNow, RunAt, infusion_at, run_on, runs_on_pump
 from interop.conduct.offers import Offers
 from interop.conduct.planning import ORDER_NUMBERS
+from interop.conduct.programme_index import became
 from interop.conduct.pump_state import PumpNow
 from interop.conduct.sent import Sent, sent_at
 from interop.conduct.streams import order_at, programme_at
@@ -117,6 +118,8 @@ class Hearing:
     ) -> Decision:
         decision = Decision(told=followed.told, kept=followed.rows, timers=self._timers(followed, now))
         if followed.confirms is not None and known.sent is not None:
+            runs_in = followed.told[0].stream.removeprefix(naming.infusion_stream(""))
+            decision = decision.and_(Decision(kept=(became(known.sent.programme_id, runs_in),)))
             settled = await self._offers.heard(known.sent.programme_id, followed.confirms, pump_said, now)
             decision = decision.and_(settled) if settled.told else decision.and_(settled).and_(await self._offers.in_force(known.sent))
             decision = decision.and_(await self._dead_order(known.sent, pump, channel_id, now))

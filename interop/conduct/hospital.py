@@ -38,6 +38,7 @@ from interop.conduct.recovery import Handler, Recovery
 from interop.conduct.resources import Resources
 from interop.conduct.scanning import Scanning
 from interop.conduct.sending import Send
+from interop.conduct.tasks import Tasks
 from interop.conduct.timers import Acts, Timers
 from interop.conduct.world import Destination, Destinations, Ids, Link, NoPumps, PumpSide, Purpose, ReleaseBook
 from interop.ports import (
@@ -173,6 +174,7 @@ class Conduct:
         self.intake = Intake(record, clock, ids, reader, renderer, self.book, self._desk, speaks_for)
         self.resources = Resources(record, clock, ids, self.book, self._take)
         self.chart = Administrations(record)
+        self.tasks = Tasks(record)
         self.scanning = Scanning(record, clock, ids, self.book, self._desk)
 
     def book(self) -> ReleaseBook:

@@ -23,6 +23,7 @@ from interop.conduct.decision import Decision, Step, Told
 from interop.conduct.effects import Earlier, earlier_effect
 from interop.conduct.feeds import silent_feed
 from interop.conduct.keeping import keep
+from interop.conduct.programme_index import rows_of_task
 from interop.conduct.programmes import planned_event
 from interop.conduct.reading import Reader, ResourceReader
 from interop.conduct.returning import Returning
@@ -136,7 +137,12 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, Outcome]:
         steps=steps,
         keys=keys,
         done=(asked.id,),
-        kept=(*kept.rows, *open_row, *rows_of_programme(facts.request, facts.order, first)),
+        kept=(
+            *kept.rows,
+            *open_row,
+            *rows_of_programme(facts.request, facts.order, first),
+            *rows_of_task(facts.request, facts.order, first, facts.request_id),
+        ),
         audit=(_audit(asked, first.requested_by, first.patient.value if first.patient else "", first.pump_id, outcome, now),),
     )
     return decision, Outcome(asked.id, answer, made if steps else None)
@@ -267,8 +273,7 @@ class Planning:
             request = replace(request, findings=(silent, *request.findings))
         made = plan(request, case, now)
         cannot = self._pumps.cannot_offer(made.offer, now) if made.offer is not None else None
-        resource = resource if number and made.offer is not None else None
-        return Facts(asked, request, order, case, made, key, known, situation, cannot, resource or "")
+        return Facts(asked, request, order, case, made, key, known, situation, cannot, (resource or "") if number else "")
 
     async def _situation(self, order: Order | None, scan: BedsideScan | None) -> Situation:
         return Situation() if order is None else await self._pumps.situation(_at_its_pump(order, scan))

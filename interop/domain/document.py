@@ -213,3 +213,8 @@ class Administration:
         """Those of the order if the associated patient is among them, else that patient's alone (SR-50)."""
         known = self.about.patient_numbers
         return known if self.patient in known else (self.patient,)
+
+    @property
+    def subject_reference(self) -> str:
+        """As the order refers to its patient; empty where the associated patient is not the order's (SR-50)."""
+        return self.about.subject_reference if self.patient in self.about.patient_numbers else ""

@@ -89,7 +89,7 @@ class IdentifierAsSent:
 
 @dataclass(frozen=True, slots=True)
 class PatientAsSent:
-    """Who the order is for. ``identity_unknown`` is PID-31."""
+    """Who the order is for. ``identity_unknown`` is PID-31; ``reference`` is how a FHIR order refers to them, empty for a contained one."""
 
     ids: tuple[IdentifierAsSent, ...] = ()
     name: AsSent = AsSent()
@@ -97,6 +97,7 @@ class PatientAsSent:
     sex: AsSent = AsSent()
     location: AsSent = AsSent()
     identity_unknown: AsSent = AsSent()
+    reference: AsSent = AsSent()
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ async def open_mllp(settings: Settings, conduct: Conduct, clock: Clock, ids: Ids
 async def open_fhir(settings: Settings, conduct: Conduct, identity: Identity) -> Door:
     """Raises: CannotListen; Undeclared."""
     limits = wiring.fhir_limits(settings.fhir)
-    app = fhir_app(conduct.resources, identity, FhirSettings(limits, version=_version()), chart=conduct.chart)
+    app = fhir_app(conduct.resources, identity, FhirSettings(limits, version=_version()), chart=conduct.chart, tasks=conduct.tasks)
     return await _serve("fhir", "/fhir/r4", settings.fhir, app, limits)
 
 

@@ -130,9 +130,9 @@ def _of_association(story: Sequence[Step], number: int, one: Association, about:
         return  # made while another's merge held it: it is told when that is over
     one = stream.associations[number - 1]  # as it was then
     start = max(_began(steps), _since(stream, one))
-    parent_id = f"{_digest(stream.infusion_id)}-{number}"
-    children = tuple(_child(each, parent_id, stream, one, about) for each in _within(_intervals(steps, about, first), stream, one))
-    yield _parent(steps, one, start, parent_id, children, about, steps[-1].given[number - 1])
+    parent = parent_id(stream.infusion_id, number)
+    children = tuple(_child(each, parent, stream, one, about) for each in _within(_intervals(steps, about, first), stream, one))
+    yield _parent(steps, one, start, parent, children, about, steps[-1].given[number - 1])
     yield from children
 
 
@@ -295,6 +295,6 @@ def _since(stream: Stream, one: Association) -> datetime:
     return datetime.min.replace(tzinfo=one.since.tzinfo) if is_from_the_start(stream, one) else one.since
 
 
-def _digest(infusion_id: str) -> str:
-    """A FHIR id may hold less than a pump's own; the same infusion always has the same."""
-    return sha256(infusion_id.encode()).hexdigest()[:32]
+def parent_id(infusion_id: str, number: int) -> str:
+    """Of the ``number``-th association of an infusion: a FHIR id may hold less than a pump's own; the same infusion always has the same."""
+    return f"{sha256(infusion_id.encode()).hexdigest()[:32]}-{number}"

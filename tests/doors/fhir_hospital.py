@@ -16,7 +16,10 @@ from fastapi import FastAPI
 from interop.adapters.identity.keys import Keys
 from interop.adapters.identity.local import LocalIdentity
 from interop.adapters.store.memory import MemoryRecord
+from interop.conduct.decision import Decision, Told
+from interop.conduct.naming import programme_stream
 from interop.conduct.resources import Resources
+from interop.conduct.tasks import Tasks
 from interop.conduct.world import Releases
 from interop.domain.actor import Actor, Kind, Proof, Role
 from interop.domain.release import Release
@@ -24,6 +27,7 @@ from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.rest import FhirSettings, fhir_app
 from interop.doors.fhir.serving import uvicorn_options
 from tests.doors.fhir_ward import NOON
+from tests.wards.tasked import ON_SCREEN
 from tests.wards.ward import demo_release
 
 ADMINISTRATOR = Actor("admin", Kind.PERSON, frozenset({Role.ADMINISTRATOR}), Proof.PASSWORD)
@@ -69,7 +73,15 @@ class Hospital:
 
     def app(self) -> FastAPI:
         """A server in front of the record; a second one is the first after a restart."""
-        return fhir_app(self.resources, self.identity, FhirSettings(self.limits, version="1.2.3"), now_ns=lambda: 0)
+        return fhir_app(
+            self.resources, self.identity, FhirSettings(self.limits, version="1.2.3"), now_ns=lambda: 0, tasks=Tasks(self.record)
+        )
+
+    async def attempted(self) -> str:
+        """An order that came by HL7 v2 was offered on a pump; the id of its Task."""
+        told = Told(programme_stream("PRG-5"), 0, tuple(ON_SCREEN))
+        await self.record.commit(Decision(told=(told,)).commit(self.clock.now()))
+        return "PRG-5"
 
 
 @asynccontextmanager

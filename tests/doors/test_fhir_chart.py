@@ -12,7 +12,7 @@ from interop.conduct.administrations import Administrations
 from interop.doors.access import walk
 from interop.doors.fhir.chart import ADMINISTRATIONS
 from interop.doors.fhir.rest import METADATA, FhirSettings, fhir_app
-from interop.wire.fhir.search import PARAMETERS
+from interop.wire.fhir.search import ADMINISTRATION
 from tests.conduct.test_documenting import STORY, told
 from tests.doors.fhir_hospital import Clock
 from tests.doors.fhir_ward import FHIR_JSON, Dictionary, Tokens, an_ehr, issues
@@ -221,7 +221,7 @@ async def test_metadata_tells_the_chart_where_there_is_one_and_nothing_that_is_n
     CapabilityStatement.model_validate(said)
     chart = said["rest"][0]["resource"][1]
     assert (chart["type"], [each["code"] for each in chart["interaction"]]) == ("MedicationAdministration", ["read", "search-type"])
-    assert {each["name"] for each in chart["searchParam"]} == set(PARAMETERS) - {"_count"}
+    assert {each["name"] for each in chart["searchParam"]} == set(ADMINISTRATION.parameters)
     served = {(each.method, each.path) for each in walk(a_chart_door(record)) if ADMINISTRATIONS in each.path}
     assert served == {("GET", ADMINISTRATIONS), ("POST", f"{ADMINISTRATIONS}/_search"), ("GET", f"{ADMINISTRATIONS}/{{id}}")}
     for method in ("PUT", "DELETE", "PATCH"):

@@ -84,12 +84,18 @@ async def test_fhirpy_creates_and_reads_an_order(site: Site):
     with pytest.raises(fhirpy.base.exceptions.OperationOutcome) as refused:
         await client.resource("MedicationRequest", status="active").save()
     assert refused.value.resource["issue"][0]["severity"] == "error"
+    task = await client.reference("Task", await site.hospital.attempted()).to_resource()
+    assert (task["status"], task["focus"]["identifier"]["value"]) == ("accepted", "ORD-1001")
+    assert [each["id"] for each in await client.resources("Task").search(_id="PRG-5").fetch()] == ["PRG-5"]
 
 
 async def test_fhirclient_creates_and_reads_an_order(site: Site):
     pytest.importorskip("fhirclient", reason="fhirclient is not installed")
     from fhirclient.models.medicationrequest import MedicationRequest
+    from fhirclient.models.task import Task
     from fhirclient.server import FHIRNotFoundException, FHIRServer
+
+    attempt = await site.hospital.attempted()
 
     def story() -> None:
         server = FHIRServer(None, base_uri=site.base)
@@ -104,6 +110,10 @@ async def test_fhirclient_creates_and_reads_an_order(site: Site):
         assert read.identifier[0].value == "ORD-1001"
         with pytest.raises(FHIRNotFoundException):
             MedicationRequest.read("no-such-order", server)
+        task = Task.read(attempt, server)
+        assert (task.status, task.for_fhir.identifier.value) == ("accepted", "MRN-4711")
+        (found,) = Task.where({"_id": attempt}).perform_resources_iter(server)
+        assert found.as_json() == task.as_json()
         server.session.close()
 
     await asyncio.to_thread(story)

@@ -15,8 +15,11 @@ from hl7apy.parser import parse_message
 from interop.wire.hl7v2 import mdc
 from interop.wire.hl7v2.er7 import Message, Segment
 from tests.wards.documented import ADMINISTRATIONS, PCD_01, PCD_10
+from tests.wards.tasked import TASKS
 
 GOLDEN = Path(__file__).parent.parent / "golden"
+RESOURCES: Mapping[str, Mapping[str, Any]] = {"medication_administration": ADMINISTRATIONS, "task": TASKS}
+STORIES = [("pcd10", PCD_10), ("pcd01", PCD_01), *RESOURCES.items()]
 HL7 = [("pcd10", name) for name in PCD_10] + [("pcd01", name) for name in PCD_01]
 ROW = re.compile(r"\| `(?P<name>[^`]+)` \| (?P<field>[^|]+) \| (?:`(?P<holds>[^`]*)`)? ?\| (?P<shows>[^|]+) \|")
 PLACE = re.compile(
@@ -56,7 +59,7 @@ def held(message: Message, place: str) -> str:
 # ── the bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("folder", "stories"), [("pcd10", PCD_10), ("pcd01", PCD_01), ("medication_administration", ADMINISTRATIONS)])
+@pytest.mark.parametrize(("folder", "stories"), STORIES)
 def test_every_golden_document_has_its_story_and_every_row_its_document(folder: str, stories: Mapping[str, Any]) -> None:
     assert {path.stem for path in (GOLDEN / folder).iterdir() if path.suffix != ".md"} == set(stories)
     assert {name for name, *_ in rows(folder)} == set(stories)
@@ -68,9 +71,9 @@ def test_a_message_is_written_byte_for_byte_as_the_golden_one(folder: str, name:
     assert {**PCD_10, **PCD_01}[name]() == golden(folder, name)
 
 
-@pytest.mark.parametrize("name", ADMINISTRATIONS)
-def test_a_resource_is_written_byte_for_byte_as_the_golden_one(name: str) -> None:
-    assert ADMINISTRATIONS[name]() == golden("medication_administration", name)
+@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder, stories in RESOURCES.items() for name in stories])
+def test_a_resource_is_written_byte_for_byte_as_the_golden_one(folder: str, name: str) -> None:
+    assert RESOURCES[folder][name]() == golden(folder, name)
 
 
 @pytest.mark.parametrize(("folder", "name", "place", "holds"), [(f, *row[:3]) for f in ("pcd10", "pcd01") for row in rows(f)])
@@ -78,9 +81,9 @@ def test_a_golden_message_holds_what_its_table_says(folder: str, name: str, plac
     assert held(Message.parse(golden(folder, name)), place) == holds
 
 
-@pytest.mark.parametrize(("name", "place", "holds"), [row[:3] for row in rows("medication_administration")])
-def test_a_golden_resource_holds_what_its_table_says(name: str, place: str, holds: str) -> None:
-    at: Any = json.loads(golden("medication_administration", name), parse_float=Decimal, parse_int=Decimal)
+@pytest.mark.parametrize(("folder", "name", "place", "holds"), [(folder, *row[:3]) for folder in RESOURCES for row in rows(folder)])
+def test_a_golden_resource_holds_what_its_table_says(folder: str, name: str, place: str, holds: str) -> None:
+    at: Any = json.loads(golden(folder, name), parse_float=Decimal, parse_int=Decimal)
     for step in re.findall(r"\w+|\[\d+\]", place):
         if step.startswith("["):
             at = at[int(step[1:-1])]
@@ -177,6 +180,20 @@ def test_fhir_resources_finds_the_resource_valid_and_no_digit_is_a_float(name: s
     if "dosage" in said:
         assert said["dosage"].keys() & {"dose", "rateQuantity"}, "mad-1"
     assert not _empty(said)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_d_22_fhir_resources_finds_the_task_valid_and_nothing_says_not_given(name: str) -> None:
+    from fhir.resources.R4B.task import Task
+
+    body = golden("task", name)
+    Task.model_validate_json(body)
+    said = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+    assert (said["intent"], said["code"]["coding"][0]["code"]) == ("order", "fulfill")
+    assert said["lastModified"] >= said["authoredOn"], "inv-1"
+    assert not _empty(said)
+    assert b"not given" not in body
+    assert b"not-done" not in body
 
 
 def _empty(value: Any) -> bool:

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interop.wire.fhir.search import MOST, By, NotASearch, Token, read_search
+from interop.wire.fhir.search import ADMINISTRATION, MOST, TASK, By, Grammar, NotASearch, Search, Token
+from interop.wire.fhir.search import read_search as read
+
+
+def read_search(parameters: list[tuple[str, str]], grammar: Grammar = ADMINISTRATION) -> Search:
+    return read(parameters, grammar)
 
 
 def at(hour: int, minute: int = 0) -> datetime:
@@ -88,8 +93,39 @@ def test_what_nobody_knows_is_told_apart_and_a_count_has_a_bound():
     assert (search.unknown, search.count, search.used) == (("colour",), MOST, (("_count", "100000"),))
 
 
+def test_each_resource_is_asked_by_its_own_parameters():
+    asked = [
+        ("focus:identifier", "EHR1|ORD-1"),
+        ("business-status", "urn:x|kvo,paused"),
+        ("owner:identifier", "LVP-0001"),
+        ("modified", "2026"),
+    ]
+    search = read_search(asked, TASK)
+    assert [each.by for each in search.criteria] == [By.ORDER, By.BUSINESS_STATUS, By.DEVICE]
+    assert (len(search.updated), search.effective, search.unknown) == (1, (), ())
+    assert set(read_search(asked).unknown) == {name for name, _ in asked}
+    assert [each.can_find for each in search.criteria] == [True, False, False]
+    for name, value in [("status", "not-done"), ("focus", "Task/1"), ("owner", "Device/1"), ("identifier", "x|")]:
+        with pytest.raises(NotASearch):
+            read_search([(name, value)], TASK)
+
+
 names = st.sampled_from(
-    ["_id", "identifier", "patient", "patient:identifier", "request", "status", "effective-time", "_lastUpdated", "_count", "_after"]
+    [
+        "_id",
+        "identifier",
+        "patient",
+        "patient:identifier",
+        "request",
+        "focus",
+        "status",
+        "business-status",
+        "effective-time",
+        "modified",
+        "_lastUpdated",
+        "_count",
+        "_after",
+    ]
 )
 
 
@@ -97,11 +133,12 @@ names = st.sampled_from(
     st.lists(
         st.tuples(names | st.text(max_size=12), st.text(max_size=40) | st.from_regex(r"(eq|gt|sa)?\d{4}(-\d\d){0,2}(T\d\d:\d\d:\d\dZ)?")),
         max_size=6,
-    )
+    ),
+    st.sampled_from([ADMINISTRATION, TASK]),
 )
-def test_sec_24_any_text_is_a_search_or_refused(parameters: list[tuple[str, str]]):
+def test_sec_24_any_text_is_a_search_or_refused(parameters: list[tuple[str, str]], grammar: Grammar):
     try:
-        search = read_search(parameters)
+        search = read_search(parameters, grammar)
     except NotASearch:
         return
     assert 1 <= search.count <= MOST

@@ -116,6 +116,19 @@ def test_the_subject_s_reference_gives_an_id_and_its_server(reference: str, base
     assert (found.value.text, found.authority) == (value, authority)
 
 
+@pytest.mark.parametrize("reference", ["Patient/p-1", "https://ehr.example/r4/Patient/p-1"])
+def test_where_the_sender_keeps_the_patient_is_kept_as_sent(reference: str) -> None:
+    subject: Resource = {"reference": reference, "identifier": {"system": PATIENTS, "value": "4711001"}}
+    assert requested(a_request(subject=subject)).patient.reference == AsSent(reference, "MedicationRequest.subject.reference")
+
+
+@pytest.mark.parametrize(
+    "subject", [{"identifier": {"system": PATIENTS, "value": "4711001"}}, {"reference": "#p"}, {"reference": "Group/g"}]
+)
+def test_a_patient_who_is_kept_nowhere_has_no_reference(subject: Resource) -> None:
+    assert not requested(a_request(subject=subject)).patient.reference
+
+
 def test_the_subject_s_business_identifier_stands_before_its_reference() -> None:
     subject: Json = {
         "reference": "Patient/123",

@@ -13,13 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from interop.doors.access import Accepts, Doorkeeper, Identity, Open, check, is_open
+from interop.doors.fhir import chart as charted
+from interop.doors.fhir import tasks as tasked
 from interop.doors.fhir.answers import of_json, outcome
 from interop.doors.fhir.asking import BASE, base_of, check_answerable, is_pretty
-from interop.doors.fhir.chart import ADMINISTRATION, ADMINISTRATIONS, SEARCH, Chart, ChartVerbs, capability
+from interop.doors.fhir.chart import Chart
 from interop.doors.fhir.gate import Gate
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.orders import Orders
+from interop.doors.fhir.searching import SearchVerbs
+from interop.doors.fhir.tasks import TaskSource
 from interop.doors.fhir.verbs import Verbs
+from interop.wire.fhir.json import Resource
 from interop.wire.fhir.outcomes import Kind, Said, capability_statement
 
 LIVE: Final = "/health/live"
@@ -58,16 +63,18 @@ def fhir_app(
     settings: FhirSettings | None = None,
     now_ns: Callable[[], int] = time.monotonic_ns,
     chart: Chart | None = None,
+    tasks: TaskSource | None = None,
 ) -> FastAPI:
     """The application, to be served with ``serving.uvicorn_options`` on a listener of its own. ``now_ns``: a monotonic clock, paces the clients.
 
-    ``chart`` None: a server without pumps has no administrations, and offers none.
+    ``chart`` None: a server without pumps has no administrations, and offers none; likewise ``tasks``.
 
     Raises: Undeclared: a route has no right; nothing is served then.
     """
     settings = settings or FhirSettings()
     app = FastAPI(title="interop FHIR", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     verbs = Verbs(orders, settings.limits)
+    told: list[Resource] = []
 
     @is_open(Open.LIVENESS)
     async def live(_: Request) -> Response:
@@ -81,7 +88,7 @@ def fhir_app(
             base=base_of(request),
             interactions=INTERACTIONS,
             description=settings.description,
-            further=[] if chart is None else [capability()],
+            further=told,
         )
         return of_json(200, said, pretty=is_pretty(request))
 
@@ -93,11 +100,20 @@ def fhir_app(
         ("PUT", ORDER, verbs.update),
     ]
     if chart is not None:
-        told = ChartVerbs(chart, orders, settings.limits)
+        read = SearchVerbs(chart, charted.SHOWN, orders, settings.limits)
+        told.append(charted.CAPABILITY)
         routes += [
-            ("GET", ADMINISTRATIONS, told.search),
-            ("POST", SEARCH, told.search_by_form),
-            ("GET", ADMINISTRATION, told.read),
+            ("GET", charted.ADMINISTRATIONS, read.search),
+            ("POST", charted.SEARCH, read.search_by_form),
+            ("GET", charted.ADMINISTRATION, read.read),
+        ]
+    if tasks is not None:
+        attempts = SearchVerbs(tasks, tasked.SHOWN, orders, settings.limits)
+        told.append(tasked.CAPABILITY)
+        routes += [
+            ("GET", tasked.TASKS, attempts.search),
+            ("POST", tasked.SEARCH, attempts.search_by_form),
+            ("GET", tasked.TASK, attempts.read),
         ]
     for method, path, serve in routes:
         app.add_api_route(path, serve, methods=[method], response_model=None)

@@ -11,26 +11,15 @@ What R4 has no element for stands in extensions and tags of ``urn:interop:fhir:â
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from interop.domain.document import About, Administration, DrugCode
-from interop.domain.events.nouns import PatientNumber
-from interop.domain.events.shapes import exact_text
 from interop.domain.lifecycle.segments import Kind
-from interop.domain.quantity import Quantity
-from interop.wire.fhir.json import Json, Number, Resource, write
-from interop.wire.fhir.primitives import is_plain
+from interop.wire.fhir.json import Json, Resource, write
+from interop.wire.fhir.pieces import OURS, TEST_DATA, instant, order_of, patient_of, person_of, pump_of, quantity, said
 
-OURS: Final = "urn:interop:fhir:"
-UCUM: Final = "http://unitsofmeasure.org"
-IDENTIFIER_TYPES: Final = "http://terminology.hl7.org/CodeSystem/v2-0203"
 FUNCTIONS: Final = "http://terminology.hl7.org/CodeSystem/med-admin-perform-function"
-TEST_DATA: Final[Resource] = {
-    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-    "code": "HTEST",
-    "display": "test health data",
-}
 SESSION: Final = "urn:interop:infusion"
 """System of the identifiers: the infusion, and after a ``#`` the number of the interval."""
 
@@ -58,7 +47,7 @@ def resource_of(administration: Administration, version: int, at: datetime) -> R
     resource: dict[str, Json] = {
         "resourceType": "MedicationAdministration",
         "id": one.id,
-        "meta": _said({"versionId": str(version), "lastUpdated": instant(at), "security": security, "tag": [UNVERIFIED]}),
+        "meta": said({"versionId": str(version), "lastUpdated": instant(at), "security": security, "tag": [UNVERIFIED]}),
         "extension": extensions,
         "identifier": [{"system": SESSION, "value": one.id}],
         "partOf": part_of,
@@ -66,27 +55,15 @@ def resource_of(administration: Administration, version: int, at: datetime) -> R
         "statusReason": [{"text": one.status_reason}] if one.status_reason else [],
         "medicationCodeableConcept": _drug(about, one.drug),
         "subject": _subject(one),
-        "effectivePeriod": _said({"start": instant(one.start), "end": instant(one.end) if one.end is not None else None}),
+        "effectivePeriod": said({"start": instant(one.start), "end": instant(one.end) if one.end is not None else None}),
         "performer": list(_performers(one)),
         "reasonCode": [{"text": "Keeps the vein open (KVO): not the ordered dose"}] if one.kind is Kind.KVO else [],
-        "request": _request(about),
-        "device": [_device(one)],
+        "request": order_of(about.placer_order_number, about.placer_authority, about.request_id),
+        "device": [pump_of(one.pump_id, one.channel_id, one.about.pump_model)],
         "note": [{"text": text} for text in notes],
         "dosage": _dosage(one),
     }
-    return _said(resource)
-
-
-def instant(at: datetime) -> str:
-    """In UTC, to the millisecond. Raises: ValueError: it has no offset."""
-    if at.utcoffset() is None:
-        raise ValueError("a time of a resource has an offset")
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _said(members: dict[str, Json]) -> dict[str, Json]:
-    """Without what is empty, which FHIR does not allow."""
-    return {name: value for name, value in members.items() if value not in (None, [], {}, "")}
+    return said(resource)
 
 
 def _extensions(one: Administration) -> list[Json]:
@@ -116,40 +93,16 @@ def _notes(one: Administration) -> Iterator[str]:
 
 def _drug(about: About, name: str) -> Resource:
     codings: list[Json] = [_coding(code) for code in about.drug_codes]
-    return _said({"coding": codings, "text": name or next((code.text for code in about.drug_codes if code.text), "Medication unknown")})
+    return said({"coding": codings, "text": name or next((code.text for code in about.drug_codes if code.text), "Medication unknown")})
 
 
 def _coding(code: DrugCode) -> Resource:
-    return _said({"system": code.uri, "code": code.code, "display": code.text})
-
-
-def _is_uri(text: str) -> bool:
-    return "://" in text or text.startswith("urn:")
-
-
-def identifier(value: str, authority: str) -> Resource:
-    """An identifier under its authority: as a system where that is a URI or an OID, else as the name of the assigner."""
-    if _is_uri(authority):
-        return {"system": authority, "value": value}
-    if authority and "." in authority and all(part.isdigit() for part in authority.split(".")):
-        return {"system": f"urn:oid:{authority}", "value": value}
-    return _said({"value": value, "assigner": {"display": authority} if authority else None})
+    return said({"system": code.uri, "code": code.code, "display": code.text})
 
 
 def _subject(one: Administration) -> Resource:
     """The patient as the order refers to them, and by the number that the association was made for (SR-50)."""
-    number: PatientNumber = one.patient
-    reference = one.about.subject_reference if one.patient in one.about.patient_numbers else ""
-    return _said({"reference": reference, "type": "Patient", "identifier": identifier(number.value, number.authority)})
-
-
-def _request(about: About) -> Resource:
-    placer: Resource = {
-        "type": {"coding": [{"system": IDENTIFIER_TYPES, "code": "PLAC"}]},
-        **identifier(about.placer_order_number, about.placer_authority),
-    }
-    reference = f"MedicationRequest/{about.request_id}" if about.request_id else None
-    return _said({"reference": reference, "type": "MedicationRequest", "identifier": placer})
+    return patient_of(one.patient, one.subject_reference)
 
 
 def _performers(one: Administration) -> Iterator[Json]:
@@ -157,28 +110,8 @@ def _performers(one: Administration) -> Iterator[Json]:
         if person:
             yield {
                 "function": {"coding": [{"system": FUNCTIONS, "code": function}]},
-                "actor": {"type": "Practitioner", "identifier": {"value": person}},
+                "actor": person_of(person),
             }
-
-
-def _device(one: Administration) -> Resource:
-    channel = f", channel {one.channel_id}" if one.channel_id else ""
-    model = f"{one.about.pump_model} " if one.about.pump_model else ""
-    return {
-        "type": "Device",
-        "identifier": {"system": f"{OURS}pump", "value": one.pump_id},
-        "display": f"{model}{one.pump_id}{channel}",
-    }
-
-
-def quantity(amount: Quantity | None) -> Resource | None:
-    """SimpleQuantity with the exact digits; None: not known, or no decimal of R4 says it exactly."""
-    if amount is None:
-        return None
-    text = exact_text(amount.value)
-    if "/" in text or not is_plain(Number(text)):
-        return None
-    return {"value": Number(text), "unit": amount.unit, "system": UCUM, "code": amount.unit}
 
 
 def _dosage(one: Administration) -> Resource:
@@ -192,4 +125,4 @@ def _dosage(one: Administration) -> Resource:
     text = f"{told[0]} ({told[1]})" if len(told) > 1 else told[0] if told else ""
     until = f" until {instant(one.volume_until)}" if one.volume_until is not None else ""
     given = f"{one.volume} given{until}" if dose is not None else ""
-    return _said({"text": "; ".join(filter(None, (text, given))), "dose": dose, "rateQuantity": rate})
+    return said({"text": "; ".join(filter(None, (text, given))), "dose": dose, "rateQuantity": rate})

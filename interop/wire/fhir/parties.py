@@ -87,7 +87,15 @@ def patient(root: Node, contained: Mapping[str, Node], profile: SenderProfile, b
         name=_name(inner),
         birth_date=inner.text("birthDate") if inner is not None else AsSent(),
         sex=inner.text("gender") if inner is not None else AsSent(),
+        reference=_reference(subject),
     )
+
+
+def _reference(subject: Node) -> AsSent:
+    """Where the sender keeps the patient, as sent; a contained one is kept nowhere."""
+    reference = subject.text("reference")
+    target = target_of(reference.text)
+    return reference if target is not None and target.type == "Patient" else AsSent()
 
 
 def _ids(subject: Node, inner: Node | None, authority: str, base: str) -> list[IdentifierAsSent]:

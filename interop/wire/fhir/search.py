@@ -1,11 +1,11 @@
-"""Search parameters of MedicationAdministration (FHIR R4, 3.1.1): read strictly into what is asked; nothing is guessed from a value that is not one.
+"""Search parameters of MedicationAdministration and Task (FHIR R4, 3.1.1): read strictly into what is asked; nothing is guessed from a value that is none.
 
-``patient`` and ``subject``, ``request``, ``_id`` and ``identifier`` find; ``status``, ``effective-time``, ``_lastUpdated`` and ``device`` narrow. Patients and
-orders that came by HL7 v2 have identifiers and no references: they are found by the modifier ``:identifier``. Values joined by commas are alternatives.
+Patients, orders, ``_id`` and ``identifier`` find; status, times and devices narrow. Patients and orders that came by HL7 v2 have identifiers and no
+references: they are found by the modifier ``:identifier``. Values joined by commas are alternatives. What each resource is asked by is its ``Grammar``.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -18,8 +18,6 @@ MOST: Final = 200
 USUALLY: Final = 50
 MOST_VALUES: Final = 50
 LONGEST: Final = 1_000
-
-STATUSES: Final = frozenset({"in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"})
 
 
 class NotASearch(SenderError):
@@ -88,11 +86,13 @@ class By(Enum):
     """What one parameter asks of a resource."""
 
     ID = "id"
+    IDENTIFIER = "identifier"  # of ours: its value is the id
     PATIENT = "patient"  # by number
     SUBJECT = "subject"  # by reference
     ORDER = "order"  # by number
     REQUEST = "request"  # by reference
     STATUS = "status"
+    BUSINESS_STATUS = "business-status"
     DEVICE = "device"
 
 
@@ -106,7 +106,7 @@ class Criterion:
     @property
     def can_find(self) -> bool:
         """One value by which the record is looked up."""
-        return self.by not in (By.STATUS, By.DEVICE) and len(self.any_of) == 1
+        return self.by not in (By.STATUS, By.BUSINESS_STATUS, By.DEVICE) and len(self.any_of) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,33 +128,115 @@ AFTER: Final = "_after"
 _IGNORED: Final = frozenset({"_format", "_pretty"})
 _TIME: Final = re.compile(r"(?P<prefix>[a-z]{2})?(?P<time>[0-9].*)", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
-_REFERENCES: Final = {"patient": (By.SUBJECT, "Patient"), "subject": (By.SUBJECT, "Patient"), "request": (By.REQUEST, "MedicationRequest")}
-_NUMBERS: Final = {
-    "patient:identifier": By.PATIENT,
-    "subject:identifier": By.PATIENT,
-    "request:identifier": By.ORDER,
-    "device:identifier": By.DEVICE,
-}
-PARAMETERS: Final = (
-    "_id",
-    "identifier",
-    "patient",
-    "subject",
-    "request",
-    "status",
-    "effective-time",
-    "device",
-    "_lastUpdated",
-    "_count",
+
+
+class When(Enum):
+    """Which time of a resource a parameter compares."""
+
+    EFFECTIVE = "effective"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What one resource is asked by.
+
+    Attributes:
+        parameters: the names without modifiers, with the type of each, as the CapabilityStatement tells them; ``_count`` belongs to all.
+        references: name → what it asks, and of which resource it is the id or address.
+        tokens: name, with its modifier where it needs one → what it asks by ``system|value``.
+        times: name → which time it compares.
+        finds: in words, what a search must name one of.
+    """
+
+    resource: str
+    parameters: Mapping[str, str]
+    statuses: frozenset[str]
+    references: Mapping[str, tuple[By, str]]
+    tokens: Mapping[str, By]
+    times: Mapping[str, When]
+    finds: str
+    narrows: str
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a parameter here, with or without a modifier."""
+        return name.partition(":")[0] in (*self.parameters, "_count")
+
+
+ADMINISTRATION: Final = Grammar(
+    resource="MedicationAdministration",
+    parameters={
+        "_id": "token",
+        "identifier": "token",
+        "patient": "reference",
+        "subject": "reference",
+        "request": "reference",
+        "status": "token",
+        "effective-time": "date",
+        "device": "reference",
+        "_lastUpdated": "date",
+    },
+    statuses=frozenset({"in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"}),
+    references={"patient": (By.SUBJECT, "Patient"), "subject": (By.SUBJECT, "Patient"), "request": (By.REQUEST, "MedicationRequest")},
+    tokens={
+        "identifier": By.IDENTIFIER,
+        "patient:identifier": By.PATIENT,
+        "subject:identifier": By.PATIENT,
+        "request:identifier": By.ORDER,
+        "device:identifier": By.DEVICE,
+    },
+    times={"effective-time": When.EFFECTIVE, "_lastUpdated": When.UPDATED},
+    finds="one patient, request, identifier or id",
+    narrows="effective-time",
 )
-"""The names without modifiers, for the CapabilityStatement."""
+
+TASK: Final = Grammar(
+    resource="Task",
+    parameters={
+        "_id": "token",
+        "identifier": "token",
+        "focus": "reference",
+        "patient": "reference",
+        "status": "token",
+        "business-status": "token",
+        "owner": "reference",
+        "modified": "date",
+        "_lastUpdated": "date",
+    },
+    statuses=frozenset(
+        {
+            "draft",
+            "requested",
+            "received",
+            "accepted",
+            "rejected",
+            "ready",
+            "cancelled",
+            "in-progress",
+            "on-hold",
+            "failed",
+            "completed",
+            "entered-in-error",
+        }
+    ),
+    references={"patient": (By.SUBJECT, "Patient"), "focus": (By.REQUEST, "MedicationRequest")},
+    tokens={
+        "identifier": By.IDENTIFIER,
+        "patient:identifier": By.PATIENT,
+        "focus:identifier": By.ORDER,
+        "owner:identifier": By.DEVICE,
+        "business-status": By.BUSINESS_STATUS,
+    },
+    times={"modified": When.UPDATED, "_lastUpdated": When.UPDATED},
+    finds="one focus, patient, identifier or id",
+    narrows="focus",
+)
 
 
-def read_search(parameters: Iterable[tuple[str, str]]) -> Search:
+def read_search(parameters: Iterable[tuple[str, str]], grammar: Grammar) -> Search:
     """Raises: NotASearch: a value is none of its parameter's."""
     criteria: list[Criterion] = []
-    effective: list[Span] = []
-    updated: list[Span] = []
+    spans: dict[When, list[Span]] = {When.EFFECTIVE: [], When.UPDATED: []}
     used: list[tuple[str, str]] = []
     unknown: list[str] = []
     count, after = USUALLY, ""
@@ -169,39 +251,37 @@ def read_search(parameters: Iterable[tuple[str, str]]) -> Search:
             case "_after":
                 after = _after(value)
                 continue
-            case "effective-time":
-                effective.append(_span(name, value))
-            case "_lastUpdated":
-                updated.append(_span(name, value))
+            case _ if name in grammar.times:
+                spans[grammar.times[name]].append(_span(name, value))
             case _:
-                criterion = _criterion(name, value)
+                criterion = _criterion(name, value, grammar)
                 if criterion is None:
                     unknown.append(name)
                     continue
                 criteria.append(criterion)
         used.append((name, value))
-    return Search(tuple(criteria), tuple(effective), tuple(updated), count, after, tuple(used), tuple(unknown))
+    effective, updated = tuple(spans[When.EFFECTIVE]), tuple(spans[When.UPDATED])
+    return Search(tuple(criteria), effective, updated, count, after, tuple(used), tuple(unknown))
 
 
-def _criterion(name: str, value: str) -> Criterion | None:
+def _criterion(name: str, value: str, grammar: Grammar) -> Criterion | None:
     values = [_unescaped(each) for each in _split(value, ",")]
     if not all(values) or len(values) > MOST_VALUES:
         raise NotASearch(name, f"it has from 1 to {MOST_VALUES} values, none of them empty")
-    if name in ("_id", "identifier"):
-        tokens = [_token(each) for each in _split(value, ",")]
-        if name == "_id" and not all(token.system is None and _ID.fullmatch(token.value) for token in tokens):
+    if name == "_id":
+        if not all(_ID.fullmatch(each) for each in values):
             raise NotASearch(name, "it is the id of a resource")
-        return Criterion(By.ID, tuple(Token(None, token.value) for token in tokens))
+        return Criterion(By.ID, tuple(Token(None, each) for each in values))
     if name == "status":
-        if not set(values) <= STATUSES:
-            raise NotASearch(name, "it is a status of MedicationAdministration")
+        if not set(values) <= grammar.statuses:
+            raise NotASearch(name, f"it is a status of {grammar.resource}")
         return Criterion(By.STATUS, tuple(Token(None, each) for each in values))
-    if name in _NUMBERS:
-        return Criterion(_NUMBERS[name], tuple(_token(each) for each in _split(value, ",")))
-    if name in _REFERENCES:
-        by, kind = _REFERENCES[name]
+    if name in grammar.tokens:
+        return Criterion(grammar.tokens[name], tuple(_token(name, each) for each in _split(value, ",")))
+    if name in grammar.references:
+        by, kind = grammar.references[name]
         return Criterion(by, tuple(Token(None, _reference(name, each, kind)) for each in values))
-    if name.partition(":")[0] in PARAMETERS:
+    if grammar.knows(name):
         raise NotASearch(name, "it is not asked with this modifier here")
     return None
 
@@ -217,10 +297,10 @@ def _reference(name: str, value: str, kind: str) -> str:
     raise NotASearch(name, f"it is the id or the address of a {kind}; a number of another kind is asked with :identifier")
 
 
-def _token(value: str) -> Token:
+def _token(name: str, value: str) -> Token:
     parts = _split(value, "|")
     if len(parts) > 2 or not parts[-1]:
-        raise NotASearch("identifier", "it is a value, or system|value")
+        raise NotASearch(name, "it is a value, or system|value")
     texts = [_unescaped(part) for part in parts]
     return Token(texts[0] if len(texts) == 2 else None, texts[-1])
 
