@@ -2,7 +2,8 @@
 
 Beyond the limit a pump's time is corrected by the error of its clock; it stays so until the error falls under half of the limit or the pump begins a
 new log, so that an error about the limit does not turn the correction on and off. And whatever becomes of the error, what a pump says later is never
-told earlier: a change of the correction stops the told time for a while, and does not turn it back.
+told earlier: a change of the correction stops the told time for a while, and does not turn it back. Only what was told while our own clock was ahead
+of the truth counts for nothing: what happens now is told now.
 """
 
 from dataclasses import dataclass, replace
