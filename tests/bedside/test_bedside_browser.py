@@ -72,6 +72,7 @@ def scans(page: Any, *labels: str) -> None:
 
 
 def shows(page: Any, part: str, words: str) -> None:
+    """Asserts that the part says so, soon."""
     try:
         wait_until(page, "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[part, words], timeout=10_000)
     except AssertionError as late:
@@ -80,7 +81,7 @@ def shows(page: Any, part: str, words: str) -> None:
 
 
 def looked_at(page: Any, state: str) -> None:
-    """No barriers, nothing wider than the screen, on every screen; a picture where somebody wants one."""
+    """Asserts: no barriers, nothing wider than the screen, on every screen; a picture where somebody wants one."""
     folder = os.environ.get("INTEROP_SCREENSHOTS")
     for screen, (width, height) in SCREENS.items():
         page.set_viewport_size({"width": width, "height": height})
@@ -146,6 +147,7 @@ def test_d_11_no_part_of_a_label_is_lost_when_the_answer_to_an_earlier_one_comes
     types(page, CONTAINER[half:])
     served.do(lambda ward: ward.settled())
     shows(page, "now", "Waiting on LVP-0001 channel A")
+    assert "No patient, container or pump" not in page.inner_text("#scan-box")  # which is what half a label was answered
 
 
 def test_d_11_labels_around_one_that_did_not_arrive_never_come_together(page: Any, served: Served) -> None:
@@ -163,6 +165,8 @@ def test_d_11_labels_around_one_that_did_not_arrive_never_come_together(page: An
     page.wait_for_timeout(300)
     assert held == []  # nothing was sent after it
     assert page.evaluate("document.querySelectorAll('.slot.has').length") == 0
+    assert page.evaluate("[...document.querySelectorAll('.slot .value')].map((each) => each.textContent)") == ["not scanned yet"] * 3
+    assert page.evaluate("document.querySelectorAll('#said .told').length") == 1  # one sentence, in one place
     page.unroute("**/bedside/scan")
     scans(page, WRISTBAND, CONTAINER, CHANNEL)
     served.do(lambda ward: ward.settled())
@@ -206,6 +210,7 @@ def test_no_barriers_in_any_state(page: Any, served: Served) -> None:
     shows(page, "said", "The record cannot be reached now, so nothing was done.")
     shows(page, "banner", "The record takes nothing now")
     looked_at(page, "store")
+    assert page.url == f"{served.url}/bedside"  # whatever befell it, it is the page that the nurse began on
 
 
 async def uncertain(ward: Ward) -> None:
@@ -300,6 +305,7 @@ def test_sr_45_ages_count_on_and_turn_stale_while_nothing_is_heard(page: Any, se
     served.do(lambda ward: _later(ward, 29))
     shows(page, "patients", "stale, last at 08:00:")
     shows(page, "patients", "Stale. Silent")
+    assert page.evaluate("document.querySelectorAll('.channel.stale').length") == 1
 
 
 async def _later(ward: Ward, seconds: int) -> None:
@@ -322,6 +328,7 @@ def test_a_restart_of_the_server_is_marked_and_the_page_comes_back_by_itself(pag
     served.do(lambda ward: ward.has_order(2))
     shows(page, "patients", "order ORD-2")
     wait_until(page, "document.getElementById('not-live').innerText === ''")
+    assert "lost" not in page.get_attribute("#bedside", "class").split()
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 from interop.domain.actor import Right, View
 from interop.doors.access import walk
 from interop.doors.pages import bedside_live
+from interop.doors.pages.bedside_words import born
 from interop.ports import StoreUnavailable
 from tests.bedside.test_bedside_scanning import told
 from tests.bedside.ward import CHANNEL, CONTAINER, LONG_NAME, WRISTBAND, Browser, Ward
@@ -144,6 +145,21 @@ def test_sec_32_every_command_is_in_the_audit_with_its_actor() -> None:
         assert {("nurse7", "patient.take"), ("nurse7", "bedside.scan"), ("nurse7", "offer.recall")} <= acts
 
     told(story)
+
+
+@pytest.mark.parametrize(
+    ("as_sent", "shown"),
+    [
+        ("19660101", "1966-01-01"),
+        ("196601011230", "1966-01-01"),
+        ("1966-01-01", "1966-01-01"),
+        ("1966", "1966"),
+        ("196601", "196601"),
+        ("", ""),
+    ],
+)
+def test_a_birth_date_is_shown_as_people_read_it_whoever_sent_it(as_sent: str, shown: str) -> None:
+    assert born(as_sent) == shown
 
 
 def test_my_patients_are_kept_over_a_new_log_in_taken_from_the_list_and_left_with_one_click() -> None:

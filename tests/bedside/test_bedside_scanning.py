@@ -327,6 +327,10 @@ def test_an_alert_that_comes_again_says_how_often_since_when_and_when_last() -> 
             assert says in await puzzles()
         ward.clock.goes_on(days=1, minutes=-10)
         assert "4 times since 2026-03-02 08:00, last 08:30" in await puzzles()
+        ward.clock.goes_on(days=1)
+        await browser.logs_in("nurse7")
+        await browser.looks()
+        assert "4 times since 2026-03-02 08:00, last 2026-03-03 08:30" in browser.part("alerts")
         await browser.submits("/bedside/seen")
         assert "times" not in await puzzles()
 

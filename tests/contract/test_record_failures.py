@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,47 @@ async def test_a_read_that_began_before_the_store_failed_does_not_leave_its_conn
     writer.close()
 
 
+class SlowFile(SqliteFile):
+    """``SELECT slow()`` answers when it is let go."""
+
+    go_on: threading.Event
+
+    def connect(self, *, write: bool) -> Any:
+        connection = super().connect(write=write)
+        connection.create_function("slow", 0, lambda: int(self.go_on.wait(30)))
+        return connection
+
+
+async def test_a_read_that_takes_long_holds_up_no_other_that_was_asked_together_with_it(sqlite: SqlitePlace) -> None:
+    file = SlowFile(sqlite.path, choose_sqlite(), sqlite.limits)
+    file.go_on = threading.Event()
+    readers = SqliteReaders(file)
+    before, slow, after = (asyncio.create_task(readers.ask(sql, (), ())) for sql in ("SELECT 1", "SELECT slow()", "SELECT 3"))
+    assert await asyncio.wait_for(before, 20) == [(1,)]
+    assert await asyncio.wait_for(after, 20) == [(3,)]
+    assert not slow.done()
+    file.go_on.set()
+    assert await slow == [(1,)]
+    await readers.close()
+
+
+async def test_readers_that_are_closed_twice_while_a_read_is_under_way_close_after_it(sqlite: SqlitePlace) -> None:
+    file = SlowFile(sqlite.path, choose_sqlite(), sqlite.limits)
+    file.go_on = threading.Event()
+    readers = SqliteReaders(file)
+    slow = asyncio.create_task(readers.ask("SELECT slow()", (), ()))
+    await asyncio.sleep(0)
+    given_up, first, second = (asyncio.create_task(readers.close()) for _ in range(3))
+    await asyncio.sleep(0.02)
+    given_up.cancel()
+    assert not first.done()
+    file.go_on.set()
+    await asyncio.wait_for(asyncio.gather(first, second), 20)
+    assert await slow == [(1,)]
+    with pytest.raises(StoreClosed):
+        await readers.ask("SELECT 1", (), ())
+
+
 @pytest.mark.parametrize("content", [b"", b"this is not a database, but it is long enough to be taken for one" * 100])
 async def test_a_file_without_a_record_is_not_opened(sqlite: SqlitePlace, content: bytes) -> None:
     sqlite.path.write_bytes(content)
@@ -290,11 +332,11 @@ async def test_a_full_tablespace_is_told_as_full_and_heals_with_room(
     await in_postgres(root, f"CREATE TABLESPACE small LOCATION '{space}'", f"ALTER DATABASE {postgres.database} SET TABLESPACE small")
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(3 * 2**20))
+    record = await postgres.open()
     try:
-        record = await postgres.open()
         await fails_and_heals(record, 1, StoreFull, ballast.unlink, bulky)
-        await record.close()
     finally:
+        await record.close()
         await in_postgres(root, f"ALTER DATABASE {postgres.database} SET TABLESPACE pg_default", "DROP TABLESPACE small")
 
 

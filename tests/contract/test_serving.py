@@ -149,9 +149,12 @@ async def test_a_folder_that_was_away_for_a_while_is_held_again_when_it_is_back(
     folder, away = sqlite.path.parent, sqlite.path.parent.with_name("away")
     folder.rename(away)
     await until(lambda: not serving.is_held)
+    with pytest.raises(StoreUnavailable):
+        await serving.confirm()
     away.rename(folder)
     await until(lambda: serving.is_held)
     await serving.confirm()
+    assert not watch.done()
     watch.cancel()
     await serving.close()
 

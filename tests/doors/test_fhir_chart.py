@@ -10,13 +10,14 @@ import pytest
 from interop.adapters.store.memory import MemoryRecord
 from interop.conduct.administrations import Administrations
 from interop.doors.access import walk
-from interop.doors.fhir.chart import ADMINISTRATIONS
 from interop.doors.fhir.rest import METADATA, FhirSettings, fhir_app
 from interop.wire.fhir.search import ADMINISTRATION
 from tests.conduct.test_documenting import STORY, told
 from tests.doors.fhir_hospital import Clock
 from tests.doors.fhir_ward import FHIR_JSON, Dictionary, Tokens, an_ehr, issues
 from tests.wards.infusions import BEGUN, lost
+
+ADMINISTRATIONS = "/fhir/r4/MedicationAdministration"
 
 pytestmark = pytest.mark.anyio
 

@@ -13,9 +13,7 @@ from interop.domain import pump as said
 from interop.domain.events.programme import Seen
 from interop.domain.quantity import Quantity
 from interop.doors.access import walk
-from interop.doors.fhir.chart import ADMINISTRATIONS
 from interop.doors.fhir.rest import METADATA, FhirSettings, fhir_app
-from interop.doors.fhir.tasks import TASKS
 from interop.wire.fhir.search import TASK
 from tests.conduct.pump import APump, ml_per_h
 from tests.conduct.test_bedside import PATIENT, a_stored_order, running, scanned
@@ -25,6 +23,9 @@ from tests.conduct.ward import Hospital, an_order, dtm
 from tests.doors.fhir_ward import FHIR_JSON, Dictionary, Tokens, an_ehr, issues
 from tests.wards.messages import a_titration_rgv
 from tests.wards.resources import PATIENTS
+
+ADMINISTRATIONS = "/fhir/r4/MedicationAdministration"
+TASKS = "/fhir/r4/Task"
 
 Story = Callable[[Hospital, APump, httpx.AsyncClient], Awaitable[None]]
 

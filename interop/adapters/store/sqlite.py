@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from interop.adapters.store.chain import instant_text
 from interop.adapters.store.commit import DEFAULT_BOUNDS, Bounds, GroupCommitter
@@ -23,6 +23,9 @@ from interop.ports import Busy, Clock, SchemaMismatch, Serving, StoreClosed, Sto
 
 DEFAULT_LIMITS = SqliteLimits()
 
+LONG_S: Final = 0.005
+"""What takes longer is no read of a few rows that lie at hand."""
+
 Answered = list[tuple[Any, ...]] | Exception
 
 
@@ -36,10 +39,20 @@ class Read:
     told: "asyncio.Future[list[tuple[Any, ...]]]"
 
 
+class Together:
+    """What was asked in one turn of the loop: a thread takes one read after the other, and a second thread helps where one of them takes long."""
+
+    def __init__(self, reads: Sequence[Read]) -> None:
+        self.waiting: deque[Read] = deque(reads)
+        self.answered: deque[tuple[Read, Answered]] = deque()
+        self.threads = 0
+
+
 class SqliteReaders:
     """A few read-only connections on threads of their own; at most ``reads_waiting`` reads wait.
 
-    What is asked in one turn of the loop goes to a thread together and comes back together: waking a thread, and the loop again, costs more than a read.
+    What is asked in one turn of the loop goes to a thread together: waking a thread, and the loop again, costs more than a read. A read that takes long
+    holds up none of the others for longer than ``LONG_S``, as long as a thread is free.
     """
 
     def __init__(self, file: SqliteFile) -> None:
@@ -69,11 +82,23 @@ class SqliteReaders:
 
     def _hand_over(self) -> None:
         reads, self._asked = self._asked, []
-        self._threads.call(self._read_all, reads).add_done_callback(lambda done: self._tell(reads, done))
+        self._work_on(Together(reads))
 
-    def _tell(self, reads: list[Read], done: "asyncio.Future[list[Answered]]") -> None:
-        self._reading -= len(reads)
-        for read, answered in zip(reads, done.result(), strict=True):
+    def _work_on(self, turn: Together) -> None:
+        turn.threads += 1
+        self._threads.call(self._answer, turn).add_done_callback(lambda _: self._tell(turn))
+        asyncio.get_running_loop().call_later(LONG_S, self._help, turn)
+
+    def _help(self, turn: Together) -> None:
+        """One of them takes long: tell those that are answered, and let another thread go on with the others."""
+        self._tell(turn)
+        if turn.waiting and turn.threads < self._file.limits.readers:
+            self._work_on(turn)
+
+    def _tell(self, turn: Together) -> None:
+        while turn.answered:
+            read, answered = turn.answered.popleft()
+            self._reading -= 1
             if read.told.done():
                 continue  # its asker was cancelled
             if isinstance(answered, BaseException):
@@ -83,15 +108,17 @@ class SqliteReaders:
         if self._none_left is not None and not self._reading and not self._none_left.done():
             self._none_left.set_result(None)
 
-    def _read_all(self, reads: list[Read]) -> "list[Answered]":
+    def _answer(self, turn: Together) -> None:
         """On a thread: each read fails alone."""
-        answers: list[Answered] = []
-        for read in reads:
+        while True:
             try:
-                answers.append(self._read(read))
+                read = turn.waiting.popleft()
+            except IndexError:
+                return
+            try:
+                turn.answered.append((read, self._read(read)))
             except Exception as error:
-                answers.append(error)
-        return answers
+                turn.answered.append((read, error))
 
     def _read(self, read: Read) -> list[tuple[Any, ...]]:
         opening = self._opening

@@ -4,17 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from interop.conduct.administrations import Administered
-from interop.doors.fhir.asking import BASE
 from interop.doors.fhir.searching import Shown, Source, capability
 from interop.wire.fhir.json import Limits, Resource, read
 from interop.wire.fhir.medication_administration import SESSION
 from interop.wire.fhir.pieces import PUMP
 from interop.wire.fhir.search import ADMINISTRATION as GRAMMAR
 from interop.wire.fhir.search import By
-
-ADMINISTRATIONS: Final = f"{BASE}/MedicationAdministration"
-SEARCH: Final = f"{ADMINISTRATIONS}/_search"
-ADMINISTRATION: Final = f"{ADMINISTRATIONS}/{{id}}"
 
 _OWN: Final = Limits(size_bytes=2**20, values=20_000)
 

@@ -100,21 +100,11 @@ def fhir_app(
         ("PUT", ORDER, verbs.update),
     ]
     if chart is not None:
-        read = SearchVerbs(chart, charted.SHOWN, orders, settings.limits)
         told.append(charted.CAPABILITY)
-        routes += [
-            ("GET", charted.ADMINISTRATIONS, read.search),
-            ("POST", charted.SEARCH, read.search_by_form),
-            ("GET", charted.ADMINISTRATION, read.read),
-        ]
+        routes += SearchVerbs(chart, charted.SHOWN, orders, settings.limits).routes()
     if tasks is not None:
-        attempts = SearchVerbs(tasks, tasked.SHOWN, orders, settings.limits)
         told.append(tasked.CAPABILITY)
-        routes += [
-            ("GET", tasked.TASKS, attempts.search),
-            ("POST", tasked.SEARCH, attempts.search_by_form),
-            ("GET", tasked.TASK, attempts.read),
-        ]
+        routes += SearchVerbs(tasks, tasked.SHOWN, orders, settings.limits).routes()
     for method, path, serve in routes:
         app.add_api_route(path, serve, methods=[method], response_model=None)
     check(app)

@@ -4,8 +4,7 @@ A client sees what is of its own system group, whatever way the order came (SEC-
 keeps a patient's number out of addresses. Found is what a value leads to: the whole chart is never searched.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
@@ -20,7 +19,7 @@ from interop.domain.actor import Right
 from interop.domain.finding import PivError, Sub
 from interop.doors.access import actor_of, needs
 from interop.doors.fhir.answers import QUIET, laid_out, of_json, version_headers
-from interop.doors.fhir.asking import base_of, check_answerable, id_of, is_pretty
+from interop.doors.fhir.asking import BASE, base_of, body_of, check_answerable, id_of, is_pretty
 from interop.doors.fhir.headers import FHIR_JSON, is_unchanged
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.orders import Orders
@@ -85,6 +84,11 @@ class SearchVerbs(Generic[T]):
     def __init__(self, source: Source[T], shown: Shown[T], orders: Orders, limits: DoorLimits) -> None:
         self._source, self._shown, self._orders, self._limits = source, shown, orders, limits
 
+    def routes(self) -> list[tuple[str, str, Callable[[Request], Awaitable[Response]]]]:
+        """Method, path and verb of each."""
+        base = f"{BASE}/{self._shown.grammar.resource}"
+        return [("GET", base, self.search), ("POST", f"{base}/_search", self.search_by_form), ("GET", f"{base}/{{id}}", self.read)]
+
     @needs(Right.READ_ORDER)
     async def read(self, request: Request) -> Response:
         """GET [base]/[type]/[id]."""
@@ -111,7 +115,7 @@ class SearchVerbs(Generic[T]):
         check_answerable(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
             raise refusal(415, Kind.NOT_SUPPORTED, f"a search is posted as {FORM}")
-        body = await self._form(request)
+        body = await body_of(request, MOST_FORM_BYTES, self._limits.body_s, "a search")
         try:
             parameters = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=100, errors="strict")
         except ValueError:
@@ -137,19 +141,6 @@ class SearchVerbs(Generic[T]):
             sentence = f"this finds more than can be looked through: ask for less, by {grammar.narrows}"
             raise refusal(400, Kind.TOO_COSTLY, sentence) from None
         return of_json(200, self._bundle(base_of(request), search, found), pretty=is_pretty(request))
-
-    async def _form(self, request: Request) -> bytes:
-        """Raises: Refusal: 413 too large, 408 too slow."""
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._limits.body_s):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > MOST_FORM_BYTES:
-                        raise refusal(413, Kind.TOO_LONG, f"a search has at most {MOST_FORM_BYTES} bytes")
-        except TimeoutError:
-            raise refusal(408, Kind.TIMEOUT, "the body did not come in within the time it has") from None
-        return bytes(body)
 
     def _group(self, request: Request) -> str:
         """The system group of the client's profile. Raises: Refusal: 403, the release in force names no such client."""

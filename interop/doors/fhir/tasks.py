@@ -4,16 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from interop.domain.task import Task
-from interop.doors.fhir.asking import BASE
 from interop.doors.fhir.searching import Shown, Source, capability
 from interop.wire.fhir.pieces import PUMP
 from interop.wire.fhir.search import TASK as GRAMMAR
 from interop.wire.fhir.search import By
 from interop.wire.fhir.task import PROGRAMME, business_codes, resource_of
-
-TASKS: Final = f"{BASE}/Task"
-SEARCH: Final = f"{TASKS}/_search"
-TASK: Final = f"{TASKS}/{{id}}"
 
 TaskSource = Source[Task]
 """What the door asks of the conduct (``conduct.tasks``)."""

@@ -4,7 +4,6 @@ The order of the questions: does the client take our answer, can its body be rea
 and judged in a thread; 201 and 200 leave after the commit and never before.
 """
 
-import asyncio
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
@@ -16,7 +15,7 @@ from interop.domain.actor import Right
 from interop.domain.finding import PivError, Sub
 from interop.doors.access import actor_of, asking_of, needs
 from interop.doors.fhir.answers import QUIET, of_stored, version_headers, written
-from interop.doors.fhir.asking import base_of, check_answerable, id_of, is_pretty, wanted_return
+from interop.doors.fhir.asking import base_of, body_of, check_answerable, id_of, is_pretty, wanted_return
 from interop.doors.fhir.headers import check_content, expected_version, is_unchanged
 from interop.doors.fhir.limits import DoorLimits
 from interop.doors.fhir.orders import Orders
@@ -76,28 +75,10 @@ class Verbs:
     async def _order(self, request: Request) -> tuple[Read, bytes]:
         version = check_content(request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
         sending = self._sending(request)
-        body = await self._body(request)
+        body = await body_of(request, self._limits.body_bytes, self._limits.body_s, "a body")
         limits = Limits(size_bytes=self._limits.body_bytes, values=self._limits.values)
         judge = partial(read_order, body, sending, version, base_of(request), limits)
         return await to_thread.run_sync(judge, limiter=self._reading), body
-
-    async def _body(self, request: Request) -> bytes:
-        """Raises: Refusal: 413 too large, which is told before it has come in; 408 too slow. ClientDisconnect: the client gave up."""
-        most = self._limits.body_bytes
-        too_large = refusal(413, Kind.TOO_LONG, f"a body has at most {most} bytes")
-        declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > most:
-            raise too_large
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._limits.body_s):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > most:
-                        raise too_large
-        except TimeoutError:
-            raise refusal(408, Kind.TIMEOUT, "the body did not come in within the time it has") from None
-        return bytes(body)
 
     def _sending(self, request: Request) -> Sending:
         """By the client's profile, which is the release's to say and the one that its token was made for: both, or nothing is taken."""

@@ -134,7 +134,9 @@ class BedsidePage:
             after = page[-1].key
         values: dict[str, Any] = {"listed": listed[:MOST_LISTED], "more": len(listed) > MOST_LISTED, "find": find, "field": patient_field}
         if request.headers.get(FRAGMENT):
-            return Response(self._frame.fragment(request, "bedside/list.html", **values), 200, NO_STORE, media_type="text/html")
+            return Response(
+                self._frame.fragment(request, "bedside/list.html", words=words, **values), 200, NO_STORE, media_type="text/html"
+            )
         return await self._page(request, Scans(), **values)
 
     @needs(Right.READ_WORKLIST, view=View.BEDSIDE)
@@ -353,6 +355,7 @@ class BedsidePage:
             now=self._clock.now().isoformat(),
             idle_s=self._frame.settings.bedside_idle_s,
             may_ask=may(actor_of(request), Right.ASK_FOR_OFFER),
+            words=words,
             **box,
             **listing,
         )

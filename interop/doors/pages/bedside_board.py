@@ -97,7 +97,7 @@ class Board:
         drawn = [
             self._part(request, actor, "banner", health=self._record.health(), failing=StoreState.FAILING),
             above,
-            self._part(request, actor, "alerts", mine=mine, others=others[:MOST_ALERTS], more=len(others) > MOST_ALERTS),
+            self._part(request, actor, "alerts", mine=mine, others=others[:MOST_ALERTS], more=len(others) > MOST_ALERTS, today=now.date()),
             self._part(request, actor, "nobodys", channels=nobodys),
         ]
         for patient in patients:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -213,12 +213,22 @@ def _rate_differs(order: OrderNow, running: Running) -> list[str]:
     return [f"The pump runs {rate}; the order was offered at {ordered.set}."]
 
 
-def said_when(alert: Alert) -> str:
-    """``08:40:12``, or ``3 times since 08:12, last 08:40`` where it was said again; a day that is not the last one's is named."""
+def born(as_sent: str) -> str:
+    """``1966-01-01``, from FHIR or the digits of HL7 v2; anything else as it was sent."""
+    digits = as_sent[:8]
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}" if len(digits) == 8 and digits.isascii() and digits.isdecimal() else as_sent
+
+
+def said_when(alert: Alert, today: date) -> str:
+    """``08:40:12``, or ``3 times since 08:12, last 08:40`` where it was said again; a day that is not today is named."""
     if alert.times == 1 or alert.first_at is None:
-        return f"{alert.at:%H:%M:%S}"
-    since = f"{alert.first_at:%H:%M}" if alert.first_at.date() == alert.at.date() else f"{alert.first_at:%Y-%m-%d %H:%M}"
-    return f"{alert.times} times since {since}, last {alert.at:%H:%M}"
+        return f"{_day(alert.at, today)}{alert.at:%H:%M:%S}"
+    since, last = (f"{_day(at, today)}{at:%H:%M}" for at in (alert.first_at, alert.at))
+    return f"{alert.times} times since {since}, last {last}"
+
+
+def _day(at: datetime, today: date) -> str:
+    return "" if at.date() == today else f"{at:%Y-%m-%d} "
 
 
 def alarms(channel: ChannelNow) -> tuple[str, ...]:

@@ -92,11 +92,8 @@ function letGo() {
   const after = waiting.length;
   waiting.length = 0;
   clearScans();
-  const told = document.createElement("p");
-  told.className = "told refused";
   const which = after ? `, and ${after} scanned after it ${after > 1 ? "were" : "was"} not sent` : "";
-  told.textContent = `The label was not taken${which}. Scan wristband, container and channel again, all three.`;
-  byId("said").append(told);
+  byId("said").lastElementChild.append(` The label was not taken${which}. Scan wristband, container and channel again, all three.`);
 }
 
 function clearScans() {
@@ -105,7 +102,10 @@ function clearScans() {
   for (const slot of document.querySelectorAll(".slot.has")) {
     slot.className = "slot missing";
     slot.querySelector(".mark").textContent = "○";
-    slot.querySelector(".value").replaceChildren();
+    const missing = document.createElement("span");
+    missing.className = "unseen";
+    missing.textContent = "not scanned yet";
+    slot.querySelector(".value").replaceChildren(missing);
   }
   byId("step").textContent = "Scan wristband, container and channel, in any order.";
   byId("scan-form").querySelector(".said")?.remove();
