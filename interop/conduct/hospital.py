@@ -139,23 +139,10 @@ class Conduct:
         carried: dict[str, Handler] = dict(handlers or {})
         acts: dict[str, Acts] = {}
         if hears_pumps:
-
-            def offers(link_to: Callable[[str], Link | None]) -> Offers:
-                return Offers(record, clock, ids, answers, self.book, self._posted, link_to, charting)
-
             charting = Charting(record, documenting) if documenting is not None else None
-            self.pumps = pumps_ = Pumps(
-                record, clock, ids, self.book, offers, simulated_too=simulated_pumps, charting=charting, periodic_s=periodic_s
-            )
-            self.bedside = Bedside(record, clock, ids, pumps_.offers, pumps_.link_to, charting)
+            self.pumps, self.bedside = self._with_pumps(ids, answers, charting, simulated_too=simulated_pumps, periodic_s=periodic_s)
             carried[WITHDRAW] = self.pumps.offers.withdraw
-            acts = {
-                ANSWER_DUE: self.pumps.offers.answer_due,
-                LIFE_OVER: self.pumps.offers.life_over,
-                SILENT_PUMP: self.pumps.silent,
-                IDLE: self.bedside.idle,
-                PERIODIC: self.pumps.periodic,
-            }
+            acts = _acts_of(self.pumps, self.bedside)
         self._pumps: PumpSide = pumps or self.pumps or NoPumps()
         returning = self.pumps.returning if self.pumps is not None else None
         planning = Planning(record, reader, answers, self.book, self._pumps, self._posted, resource_reader, returning)
@@ -176,6 +163,17 @@ class Conduct:
         self.chart = Administrations(record)
         self.tasks = Tasks(record)
         self.scanning = Scanning(record, clock, ids, self.book, self._desk)
+
+    def _with_pumps(
+        self, ids: Ids, answers: Answers, charting: Charting | None, *, simulated_too: bool, periodic_s: int
+    ) -> tuple[Pumps, Bedside]:
+        record, clock = self._record, self._clock
+
+        def offers(link_to: Callable[[str], Link | None]) -> Offers:
+            return Offers(record, clock, ids, answers, self.book, self._posted, link_to, charting)
+
+        pumps = Pumps(record, clock, ids, self.book, offers, simulated_too=simulated_too, charting=charting, periodic_s=periodic_s)
+        return pumps, Bedside(record, clock, ids, pumps.offers, pumps.link_to, charting)
 
     def book(self) -> ReleaseBook:
         """The releases in force."""
@@ -315,3 +313,14 @@ def _ended(task: "asyncio.Task[None]") -> None:
     """A task of ours that ends by a fault is told of at once; the others go on."""
     if not task.cancelled() and (fault := task.exception()) is not None:
         log.critical("a task of the server ended by a fault", extra={"error_type": type(fault)}, exc_info=fault)
+
+
+def _acts_of(pumps: Pumps, bedside: Bedside) -> dict[str, Acts]:
+    """Who acts when a timer of the pump side is due."""
+    return {
+        ANSWER_DUE: pumps.offers.answer_due,
+        LIFE_OVER: pumps.offers.life_over,
+        SILENT_PUMP: pumps.silent,
+        IDLE: bedside.idle,
+        PERIODIC: pumps.periodic,
+    }

@@ -1,27 +1,23 @@
-"""The pump link's door: pumps are let in as themselves, told apart, heard in their order, and let go when they go silent."""
+"""The pump link's door: pumps are let in as themselves, told apart, heard in their order, and spoken to."""
 
 import asyncio
 import json
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
-from interop.conduct.world import NotConnected, OutcomeUnknown
+from interop.conduct.world import NotConnected
 from interop.domain import pump as said
 from interop.doors.pump_link import door as door_module
-from interop.doors.pump_link.door import Incident, InsecureDoor, LinkLimits, PumpLinkDoor
+from interop.doors.pump_link.door import Incident, InsecureDoor, PumpLinkDoor
 from interop.doors.pump_link.enrolled import Refusal
 from interop.ports import StoreUnavailable
 from interop.service.log_fields import WITHHELD, entry_of
 from interop.service.world import SystemClock
 from interop.wire.link.values import MAX_BYTES
 from interop.wire.link.writer import Unwritable
-from tests.clients.door import ByHand
 from tests.clients.loops import LOOPS, Run, runner_of, until
-from tests.doors.pump_ward import NOW, PUMP, Conduct, Roll, WallClock, a_link, heartbeat, hello, shown
-from tests.wire.link_offers import OFFER
+from tests.doors.pump_ward import NOW, PUMP, Conduct, Roll, a_link, heartbeat, hello, shown
 
 
 @pytest.fixture(params=LOOPS)
@@ -59,44 +55,6 @@ def test_words_come_to_conduct_one_after_another_in_their_order(run: Run):
             kinds = [type(word) for _, word in ward.conduct.done]
             assert kinds == [said.OfferShown, said.Heartbeat, said.OfferShown]
             assert ward.conduct.most_in_work == 1
-
-    run(story())
-
-
-def test_d_24_a_frame_arrives_when_it_comes_in_at_the_socket_however_long_it_waits_for_its_turn(run: Run):
-    async def story() -> None:
-        wall = WallClock()
-        async with a_link(wall=wall) as ward:
-            pump = await ward.connected()
-            ward.conduct.hold[PUMP] = asyncio.Event()
-            text = json.dumps(heartbeat())
-            for frame in (json.dumps(shown(1)), text, [text[:9], text[9:20], text[20:]], text):  # one of them in parts
-                wall.goes_on(20)
-                await pump.socket.send(frame)
-                await (await pump.socket.ping())  # it has come in
-            wall.goes_on(100)
-            ward.conduct.let_go()
-            await until(lambda: len(ward.conduct.done) == 4)
-            assert ward.conduct.arrivals == [NOW + timedelta(seconds=after) for after in (0, 20, 40, 60, 80)]
-
-    run(story())
-
-
-def test_d_24_a_hello_arrives_when_it_comes_in_however_long_it_waits_for_the_older_link(run: Run):
-    async def story() -> None:
-        wall = WallClock()
-        async with a_link(wall=wall) as ward:
-            older = await ward.connected()
-            ward.conduct.hold[PUMP] = asyncio.Event()
-            await older.say(shown(1))
-            await until(lambda: ward.conduct.heard_words)
-            newer = await ward.connect()
-            await newer.say(hello())
-            await (await newer.socket.ping())
-            wall.goes_on(15)
-            ward.conduct.let_go()
-            await newer.hear()
-            assert ward.conduct.arrivals == [NOW, NOW, NOW]
 
     run(story())
 
@@ -323,101 +281,7 @@ def test_a_fault_of_ours_ends_the_link_and_tells_no_content(run: Run):
     run(story())
 
 
-# ── silence ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_sr_45_a_pump_that_is_silent_for_30_s_is_let_go(run: Run):
-    async def story() -> None:
-        clock = ByHand()
-        async with a_link(clock=clock) as ward:
-            pump = await ward.connected()
-            for _ in range(4):
-                clock.pass_s(29)
-                ward.door.look()
-                await pump.say(heartbeat())
-                heard = len(ward.conduct.done)
-                await until(lambda heard=heard: len(ward.conduct.done) > heard)
-            await asyncio.sleep(0)
-            clock.pass_s(30.5)
-            ward.door.look()
-            assert await pump.closed() == (4002, "nothing heard")
-            await until(lambda: ward.conduct.gone_links)
-            assert (Incident.CLOSED, "demo:loopback", "nothing heard") in ward.told
-
-    run(story())
-
-
-def test_sr_45_who_does_not_say_hello_within_10_s_is_let_go(run: Run):
-    async def story() -> None:
-        clock = ByHand()
-        async with a_link(clock=clock) as ward:
-            pump = await ward.connect()
-            await until(lambda: ward.door.figures().before_hello == 1)
-            await asyncio.sleep(0.02)
-            clock.pass_s(9)
-            ward.door.look()
-            assert pump.socket.state.name == "OPEN"
-            clock.pass_s(2)
-            ward.door.look()
-            assert await pump.closed() == (4002, "nothing heard")
-
-    run(story())
-
-
-def test_a_pump_is_not_silent_while_we_work_on_what_it_said(run: Run):
-    async def story() -> None:
-        clock = ByHand()
-        async with a_link(clock=clock) as ward:
-            pump = await ward.connected()
-            ward.conduct.hold[PUMP] = asyncio.Event()
-            await pump.say(shown(1))
-            await until(lambda: ward.conduct.heard_words)
-            clock.pass_s(120)
-            ward.door.look()
-            ward.conduct.let_go()
-            assert (await pump.hear())["up_to"] == 1
-            await until(lambda: ward.tally.heard == 1)
-            ward.door.look()
-            await pump.say(shown(2))
-            assert (await pump.hear())["up_to"] == 2
-
-    run(story())
-
-
-def test_pings_are_answered_and_are_no_sign_of_life(run: Run):
-    async def story() -> None:
-        clock = ByHand()
-        async with a_link(clock=clock) as ward:
-            pump = await ward.connected()
-            clock.pass_s(29)
-            await (await pump.socket.ping())
-            clock.pass_s(2)
-            ward.door.look()
-            assert (await pump.closed())[0] == 4002
-
-    run(story())
-
-
-def test_sr_45_sec_10_the_door_looks_by_itself(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(door_module, "LOOK_S", 0.01)
-    monkeypatch.setattr(door_module, "ENROLLED_S", 0.01)
-
-    async def story() -> None:
-        clock = ByHand()
-        async with a_link(clock=clock) as ward:
-            pump = await ward.connected()
-            ward.roll.enrol("PUMP-0008")
-            other = await ward.connected("PUMP-0008")
-            ward.roll.enrol("PUMP-0008", is_revoked=True)
-            assert await other.closed() == (4001, "revoked")
-            clock.pass_s(31)
-            assert await pump.closed() == (4002, "nothing heard")
-
-    run(story())
-
-
-def test_sec_10_a_revocation_is_looked_up_often_enough():
-    assert door_module.ENROLLED_S + door_module.LOOK_S < 60
+# ── what the door tells ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -529,121 +393,6 @@ def test_conduct_speaks_to_the_pump_and_can_end_its_link(run: Run):
             with pytest.raises(NotConnected):
                 await link.send(said.ReadBack("R-1"))
             assert await pump.closed() == (4001, "not this one")
-
-    run(story())
-
-
-STUFFING = replace(OFFER, cautions=(said.ShownCaution("x" * 1000, "y" * 1000),) * 30)
-
-
-def test_sec_42_a_pump_that_does_not_read_is_cut_off_and_nobody_is_told_that_it_heard(run: Run):
-    async def story() -> None:
-        async with a_link(limits=replace(LinkLimits(), unsent=8)) as ward:
-            pump = await ward.connected()
-            link = ward.conduct.links[PUMP]
-            pump.socket.transport.pause_reading()
-            sent, outcomes, number = 0, [], 0
-
-            async def send() -> None:
-                nonlocal sent
-                try:
-                    await link.send(STUFFING)
-                    sent += 1
-                except (NotConnected, OutcomeUnknown) as fault:
-                    outcomes.append(type(fault))
-
-            tasks: list[asyncio.Task[None]] = []
-            while ward.door.figures().links:
-                number += 1
-                tasks.append(asyncio.create_task(send()))
-                await asyncio.sleep(0)
-            await asyncio.gather(*tasks)
-            assert sent < number < 100_000
-            assert sent + len(outcomes) == number
-            assert outcomes.count(OutcomeUnknown) == 1  # the one whose bytes were on their way; those behind it had none there
-            assert outcomes.count(NotConnected) >= 8
-            assert (Incident.CLOSED, "demo:loopback", "does not read") in ward.told
-
-    run(story())
-
-
-def test_sec_42_a_pump_that_leaves_us_unable_to_write_is_cut_off_after_a_while(run: Run):
-    async def story() -> None:
-        async with a_link(limits=replace(LinkLimits(), unread_s=0.05)) as ward:
-            pump = await ward.connected()
-            link = ward.conduct.links[PUMP]
-            pump.socket.transport.pause_reading()
-
-            async def send_on() -> None:
-                while True:
-                    await link.send(STUFFING)
-
-            with pytest.raises(OutcomeUnknown):
-                await send_on()
-            await ward.quiet()
-
-    run(story())
-
-
-def test_sec_42_pings_without_end_end_their_own_connection(run: Run):
-    async def story() -> None:
-        async with a_link(clock=ByHand()) as ward:
-            pump = await ward.connected()
-
-            async def ping_on() -> None:
-                while True:
-                    await pump.socket.ping()
-                    await asyncio.sleep(0)
-
-            pinging = asyncio.create_task(ping_on())
-            await ward.quiet()
-            with pytest.raises(ConnectionClosed):
-                await pinging
-
-    run(story())
-
-
-def test_sec_42_a_pump_that_is_too_fast_waits_and_loses_nothing(run: Run):
-    async def story() -> None:
-        async with a_link(limits=replace(LinkLimits(), frames_per_s=200, burst=5)) as ward:
-            pump = await ward.connected()
-            for number in range(1, 21):
-                await pump.say(shown(number))
-            assert [(await pump.hear())["up_to"] for _ in range(20)] == list(range(1, 21))
-            assert ward.tally.rate_limited >= 10
-
-    run(story())
-
-
-def test_sec_42_who_knocks_and_says_nothing_keeps_nobody_else_out(run: Run):
-    async def story() -> None:
-        limits = replace(LinkLimits(), before_hello=8, before_hello_per_address=3)
-        async with a_link(limits=limits) as ward:
-            known = await ward.connected()
-            silent = [await asyncio.open_connection(*ward.door.address, local_addr=("127.0.0.9", 0)) for _ in range(12)]
-            await until(lambda: ward.tally.turned_away == 9)
-            assert ward.door.figures().before_hello == 3
-            ward.roll.enrol("PUMP-0008")
-            await ward.connected("PUMP-0008")
-            await known.say(shown(1))
-            await known.hear()
-            for _, writer in silent:
-                writer.transport.abort()
-
-    run(story())
-
-
-def test_sec_42_more_pumps_than_there_may_be_are_told_to_come_again(run: Run):
-    async def story() -> None:
-        async with a_link(limits=replace(LinkLimits(), links=1)) as ward:
-            ward.roll.enrol("PUMP-0008")
-            await ward.connected()
-            more = await ward.connect()
-            await more.say(hello("PUMP-0008"))
-            assert await more.closed() == (1013, "too many")
-            again = await ward.connected()  # the one that is there may come again
-            await again.say(shown(1))
-            assert (await again.hear())["up_to"] == 1
 
     run(story())
 
