@@ -1,18 +1,28 @@
 """SR-49: an alarm that is forwarded to the bedside page is fast, goes first, is marked as forwarded, and its loss is told; the pump needs none of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from interop.domain import pump as said
+from interop.domain.patient import PatientId
+from interop.doors.pages import bedside_live
 from interop.ports import Commit, Committed, Priority
 from tests.bedside.test_bedside_page import live
 from tests.bedside.test_bedside_scanning import told
 from tests.bedside.ward import CHANNEL, CONTAINER, WRISTBAND, Browser, Ward
 from tests.conduct.pump import APump
 
-WITHIN_S = 5.0
 OCCLUDED = "High alarm: Downstream occlusion"
 ONLY_FORWARDED = "Forwarded by the server. The pump's own alarm is the one that counts."
+
+
+@pytest.fixture
+def by_news_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is drawn when something is told, and never because so many seconds are over: what is shown was not waited for (SR-49: 5 s)."""
+    monkeypatch.setattr(bedside_live, "BEAT_S", 3600.0)
 
 
 async def running(ward: Ward, browser: Browser) -> None:
@@ -82,7 +92,8 @@ def test_sr_49_an_alarm_of_the_whole_pump_is_one_of_each_channel() -> None:
     told(story)
 
 
-def test_sr_49_an_alarm_is_on_the_page_within_five_seconds_while_pumps_and_orders_flood_the_server() -> None:
+@pytest.mark.usefixtures("by_news_alone")
+def test_sr_49_an_alarm_is_on_the_page_by_its_own_word_while_pumps_and_orders_flood_the_server() -> None:
     async def story(ward: Ward, browser: Browser) -> None:
         await running(ward, browser)
         async with live(ward, browser) as stream:
@@ -90,28 +101,46 @@ def test_sr_49_an_alarm_is_on_the_page_within_five_seconds_while_pumps_and_order
             flood = asyncio.create_task(floods(ward))
             try:
                 await asyncio.sleep(0.5)
-                loop = asyncio.get_running_loop()
-                began = loop.time()
                 await alarms(ward.pump)
                 await stream.until("part", OCCLUDED)
-                took_s = loop.time() - began
                 assert not flood.done()  # it went on all the while
             finally:
                 flood.cancel()
                 await asyncio.wait([flood])
-            assert took_s <= WITHIN_S
 
     told(story)
 
 
+@pytest.mark.usefixtures("by_news_alone")
 def test_sr_49_a_browser_that_does_not_read_holds_up_no_other_ones_alarm() -> None:
     async def story(ward: Ward, browser: Browser) -> None:
         await running(ward, browser)
         async with live(ward, browser, reads=False), live(ward, browser) as stream:
             await stream.until("part", "Infusing")
-            async with asyncio.timeout(WITHIN_S):
-                await alarms(ward.pump)
-                await stream.until("part", OCCLUDED)
+            await alarms(ward.pump)
+            await stream.until("part", OCCLUDED)
+
+    told(story)
+
+
+@pytest.mark.usefixtures("by_news_alone")
+def test_sr_49_an_alarm_of_a_patients_idle_channel_is_shown_by_its_own_word() -> None:
+    async def story(ward: Ward, browser: Browser) -> None:
+        ward.pump.states["B"] = replace(ward.pump.states["B"], patient=PatientId("4711001", "DEMO"))
+        await ward.pump.tells_status()
+        await browser.scans(WRISTBAND)
+        async with live(ward, browser) as stream:
+            await stream.until("part", "Idle")
+            commits = ward.hospital.life.commit
+
+            async def slowly(commit: Commit) -> Committed:
+                await asyncio.sleep(2 * bedside_live.LEAST_S)  # the page is drawn meanwhile, as things stand before the word is on file
+                return await commits(commit)
+
+            await asyncio.sleep(2 * bedside_live.LEAST_S)
+            ward.hospital.life.commit = slowly  # type: ignore[method-assign]
+            await alarms(ward.pump, channel_id="B")
+            await stream.until("part", OCCLUDED)
 
     told(story)
 
@@ -136,6 +165,7 @@ def test_sr_49_the_commit_of_an_alarm_goes_before_all_else_that_waits() -> None:
     told(story)
 
 
+@pytest.mark.usefixtures("by_news_alone")
 def test_sr_49_a_pump_whose_alarms_do_not_come_any_more_is_told_on_the_page_at_once() -> None:
     async def story(ward: Ward, browser: Browser) -> None:
         await running(ward, browser)
@@ -143,8 +173,7 @@ def test_sr_49_a_pump_whose_alarms_do_not_come_any_more_is_told_on_the_page_at_o
         async with live(ward, browser) as stream:
             await stream.until("part", OCCLUDED)
             ward.pump.drop()
-            async with asyncio.timeout(WITHIN_S):
-                await stream.until("part", "Its alarms do not reach this page.")
+            await stream.until("part", "Its alarms do not reach this page.")
         await browser.looks()
         assert f"Last: {OCCLUDED}" in browser.part("patients")  # not taken for what is so now
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from interop.conduct.infusions import infusion_at
 from interop.conduct.pump_clock import PumpClock
-from interop.conduct.pump_state import PumpNow, read_pump
+from interop.conduct.pump_state import PUMPS, PumpNow, read_pump
 from interop.domain import pump as said
 from interop.domain.events.event import ToldByPump
+from interop.ports import Commit, Committed, Priority
 from interop.wire.hl7v2.er7 import Message
 from tests.conduct.pump import APump, ml_per_h
 from tests.conduct.test_offers_and_runs import a_hospital, offered
@@ -266,6 +267,29 @@ def test_sr_11_d_24_a_stop_is_not_told_before_reports_that_were_documented_when_
         MORNING + s(1808), MORNING + s(1808), LIMIT, is_new=True
     )  # its clock is right, and no report has said so yet
     assert MORNING + s(1808) + correction >= at
+
+
+def test_sr_11_d_24_a_document_and_how_far_its_pumps_time_was_told_are_one_commit() -> None:
+    async def story() -> None:
+        hospital, pump = await a_hospital()
+        await running(hospital, pump)
+        seen: list[Commit] = []
+        commits = hospital.life.commit
+
+        async def watched(commit: Commit) -> Committed:
+            seen.append(commit)
+            return await commits(commit)
+
+        hospital.life.commit = watched
+        await asyncio.sleep(61)
+        await hospital.settled()
+        reports = [commit for commit in seen if commit.messages and commit.priority is Priority.DOCUMENTS]
+        assert reports
+        for commit in reports:
+            (row,) = [read_pump(row.document) for row in commit.projections if row.name == PUMPS and row.document is not None]
+            assert row.clock.report_at is not None
+
+    run(story())
 
 
 STEPS = st.tuples(st.integers(1, 120_000), st.integers(-400_000, 400_000), st.sampled_from(["status", "word", "again", "document"]))
