@@ -114,7 +114,7 @@ def test_without_once_the_nurse_is_played_by_a_person_and_it_stays_open_until_ct
     _, errors = running.communicate(timeout=ENDS_WITHIN_S)
     os.close(person)
     os.close(terminal)
-    assert (running.returncode, errors) == (0, "")
+    assert (running.returncode, errors) == (0, ""), "".join(told)
     assert list(tmp_path.iterdir()) == []
 
 
