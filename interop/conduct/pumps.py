@@ -68,13 +68,17 @@ PAGE: Final = 200
 
 @dataclass(slots=True)
 class _Live:
-    """A pump that is connected: its link, its report, the log that it tells from, and up to where that is known."""
+    """A pump that is connected: its link, its report, the log that it tells from, and up to where that is known.
+
+    ``left_before``: the offers that it had, or may have had, when it said hello; what leaves for it since then, its hello cannot know.
+    """
 
     link: Link
     now: PumpNow
     log_id: str
     up_to: int
     hello: said.Hello
+    left_before: tuple[str, ...]
     caught_up: bool = False
     dirty: bool = False
     keeping: "asyncio.Task[None] | None" = None
@@ -174,7 +178,7 @@ class Pumps:
             checkpoints = (Checkpoint(name, up_to, hello.log.first - 1),)
             up_to = hello.log.first - 1
         await self._record.commit(replace(decision.commit(now, Priority.PUMP), checkpoints=checkpoints))
-        live = _Live(link, pump, hello.log.log_id, up_to, hello)
+        live = _Live(link, pump, hello.log.log_id, up_to, hello, await on_pump(self._record, hello.pump_id))
         self._live[hello.pump_id] = live  # whatever fails from here on, ``gone`` finds it and the silence is counted
         self.changed.set()
         for run in await runs_on_pump(self._record, hello.pump_id):
@@ -290,7 +294,7 @@ class Pumps:
         live.caught_up = True
         pump_id = live.now.pump_id
         there = {channel.offer_id for channel in live.hello.channels} | {c.run.offer_id for c in live.hello.channels if c.run is not None}
-        for programme_id in await on_pump(self._record, pump_id):
+        for programme_id in live.left_before:
             today = (await programme_at(self._record, programme_id)).today
             if today is None or not today.holds_channel:
                 continue

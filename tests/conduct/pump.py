@@ -86,6 +86,10 @@ class APump:
     # ── the link ──
 
     async def connect(self, **changes: Any) -> None:
+        await self.says_hello(**changes)
+        await self.tells_again()
+
+    async def says_hello(self, **changes: Any) -> None:
         self.line = Line(self, self.pump_id)
         hello = said.Hello(
             self.pump_id,
@@ -99,6 +103,9 @@ class APump:
             power=said.Power.MAINS,
         )
         await self.hospital.bedside.hello(replace(hello, **changes), self.line, self.hospital.clock.now())
+
+    async def tells_again(self) -> None:
+        """What of its log was not acknowledged."""
         for word in self.log[self.acked :]:
             await self.hospital.bedside.heard(self.pump_id, word, self.hospital.clock.now())
 

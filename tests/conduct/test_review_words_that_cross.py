@@ -25,6 +25,25 @@ def test_sr_07_what_was_confirmed_and_is_recalled_before_it_runs_is_withdrawn_an
     run(story())
 
 
+def test_sr_46_d_07_an_offer_that_leaves_while_the_pump_still_tells_its_log_again_is_not_asked_back() -> None:
+    """Its hello could not name it: it had not left yet."""
+
+    async def story() -> None:
+        hospital, pump = await a_hospital()
+        pump.answers_by_itself = False
+        pump.drop()
+        await pump.note(said.Event, kind=said.Kind.CARE_AREA_CHANGED, channel_id="A", care_area="ICU")
+        await pump.says_hello()
+        id = await offered(hospital, pump)
+        await pump.tells_again()
+        await pump.shows(id)
+        await hospital.settled()
+        assert [frame for frame in pump.frames if isinstance(frame, said.Withdraw)] == []
+        assert await state_of(hospital, id) is State.OFFERED
+
+    run(story())
+
+
 def test_sr_46_a_log_that_is_told_after_the_answer_to_a_withdrawal_puzzles_nobody() -> None:
     async def story() -> None:
         hospital, pump = await a_hospital()
