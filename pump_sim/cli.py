@@ -110,6 +110,9 @@ async def _run(args: argparse.Namespace) -> int:
     from pump_sim.fleet import Fleet
     from pump_sim.link import NoLink
 
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # before a line is printed: who reads it may end us at once
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     try:
         fleet = Fleet(_setup(args))
     except (NoLink, UnknownFault, OSError, ValueError) as error:
@@ -123,9 +126,6 @@ async def _run(args: argparse.Namespace) -> int:
             await _panel(fleet, args.panel, args.panel_name, stack)
         if args.control:
             await _control(fleet, args.control, args.control_key, stack)
-        ended = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await ended.wait()
     return 0
 
