@@ -46,23 +46,23 @@ class Opened:
     Attributes:
         profile: the sender's profile, by MSH-3 and MSH-4.
         message_type: ``RGV^O15``.
+        sent_as: the sending application and facility, MSH-3.1 and MSH-4.1, empty where there is none: whether the peer may speak so is asked of it (SEC-05).
         control_id: MSH-10.
         content_hash: SHA-256 of the message without MSH-7 (D-04: a resend of a message).
         effect_hash: SHA-256 of all that stands after MSH (D-04: a repeat of a request, under whatever control id).
         accept, application: MSH-15 and MSH-16.
         about: the order and the pump that it names, as they stand; requests that share one take effect in the order in which they came (SR-14).
-        parsed: the message as the reader holds it, for whoever asks whether a peer may speak so (SEC-05).
     """
 
     profile: SenderProfile
     message_type: str
+    sent_as: tuple[str, str]
     control_id: str
     content_hash: bytes
     effect_hash: bytes
     accept: Wanted
     application: Wanted
     about: frozenset[str]
-    parsed: object
 
 
 class Accept(Enum):

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from interop.wire.hl7v2.er7 import Message
-
 DEMO_PEER: Final = "demo:loopback"
 """The name of a peer without a certificate, which there is on loopback in demo mode only (SEC-03). No certificate can carry it."""
 
@@ -106,11 +104,11 @@ class Bindings:
                 raise ValueError(f"{name}: bound to a sending application without a name")
         return cls(MappingProxyType({name: frozenset(pairs) for name, pairs in allowed.items()}))
 
-    def speaks_for(self, peer: Peer, message: Message) -> bool:
-        """Whether ``peer`` may send ``message``, by its sending application and facility (SEC-05). Nothing is allowed by default."""
-        header = message.first("MSH")
-        application, facility = header.text(3, 1) or "", header.text(4, 1) or ""
+    def speaks_for(self, peer: Peer, application: str, facility: str) -> bool:
+        """Whether ``peer`` may send as ``application`` and ``facility``, MSH-3.1 and MSH-4.1 (SEC-05). Nothing is allowed by default."""
         if not application or facility == ANY_FACILITY:
             return False
-        pairs = {(application, facility), (application, ANY_FACILITY)}
-        return any(pairs & self.allowed.get(name, frozenset()) for name in peer.names)
+        return any(
+            (application, facility) in pairs or (application, ANY_FACILITY) in pairs
+            for pairs in (self.allowed.get(name, frozenset()) for name in peer.names)
+        )

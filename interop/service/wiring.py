@@ -26,7 +26,6 @@ from interop.service.settings import Destination, Fhir, Mllp, Pumps, Settings
 from interop.wire.fhir.medication_administration import AdministrationRenderer
 from interop.wire.fhir.reader import MedicationRequestReader
 from interop.wire.hl7v2.ack import Us
-from interop.wire.hl7v2.er7 import Message
 from interop.wire.hl7v2.oru import OruRenderer
 from interop.wire.hl7v2.reader import RgvReader, RgvRenderer
 
@@ -66,9 +65,7 @@ class SpeaksFor:
 
     def __call__(self, peer: object, opened: Opened) -> bool:
         bindings = self.by_sender.get(opened.profile.name)
-        if bindings is None or not isinstance(peer, Peer) or not isinstance(opened.parsed, Message):
-            return False
-        return bindings.speaks_for(peer, opened.parsed)
+        return bindings is not None and isinstance(peer, Peer) and bindings.speaks_for(peer, *opened.sent_as)
 
 
 class ToListener:

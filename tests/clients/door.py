@@ -77,7 +77,8 @@ class Intake:
             parsed = Message.parse(message)
         except Unreadable as fault:
             return self._answer(header, AckCode.CR, AckError(ErrorCode.DATA_TYPE_ERROR, str(fault)))
-        if self.bindings is not None and not self.bindings.speaks_for(peer, parsed):
+        msh = parsed.first("MSH")
+        if self.bindings is not None and not self.bindings.speaks_for(peer, msh.text(3, 1) or "", msh.text(4, 1) or ""):
             return self._answer(header, AckCode.CR, AckError(ErrorCode.TABLE_VALUE_NOT_FOUND, "MSH-3 and MSH-4 are not this peer's"))
         if header.control_id in self.fail:
             raise self.fail[header.control_id]

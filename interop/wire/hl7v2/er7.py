@@ -111,11 +111,6 @@ class Segment:
     def __repr__(self) -> str:
         return f"<Segment {self.place()}>"  # not its content, which may name a patient
 
-    def may_hold(self, text: str) -> bool:
-        """False: nothing in it reads as ``text``, which is found out without splitting it; text that is escaped may be any."""
-        mark = self._manner.delimiters.escape
-        return self.sent is not None and (text in self.sent or (mark is not None and mark in self.sent))
-
     @property
     def fields(self) -> range:
         """The numbers of the fields that were sent, from 1; MSH-1 is the field separator and MSH-2 the encoding characters."""
@@ -286,7 +281,7 @@ class Message:
     A segment is made when it is asked for: whoever accepts a message asks for three of them.
     """
 
-    __slots__ = ("_made", "_manner", "_places", "charset", "delimiters", "lines", "raw")
+    __slots__ = ("_made", "_manner", "_names", "_places", "charset", "delimiters", "lines", "raw")
 
     def __init__(self, raw: bytes, manner: _Manner, lines: list[str], names: list[str]) -> None:
         self.raw = raw
@@ -294,13 +289,8 @@ class Message:
         self.charset = manner.charset
         self.lines = lines
         self._manner = manner
-        self._places: dict[str, list[int]] = {}  # where the segments of a name stand, from 0
-        for place, name in enumerate(names):
-            if name in self._places:
-                self._places[name].append(place)
-                manner.recurring.add(name)
-            else:
-                self._places[name] = [place]
+        self._names = names  # of the lines
+        self._places: dict[str, list[int]] = {}  # where the segments of a name stand, from 0, of the names that were asked for
         self._made: dict[int, Segment] = {}
 
     @classmethod
@@ -330,11 +320,15 @@ class Message:
     @property
     def segments(self) -> tuple[Segment, ...]:
         """All segments in the order they were sent, MSH first; iterating over the message is iterating over them."""
-        found: list[Segment | None] = [None] * len(self.lines)
-        for name, places in self._places.items():
-            for place, segment in zip(places, self.all(name), strict=True):
-                found[place] = segment
-        return tuple(segment for segment in found if segment is not None)
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(self._names):
+            places.setdefault(name, []).append(place)
+        self._places = places
+        self._manner.recurring.update(name for name, stands_at in places.items() if len(stands_at) > 1)
+        made: dict[int, Segment] = {}
+        for name, stands_at in places.items():
+            made.update(zip(stands_at, self.all(name), strict=True))
+        return tuple([made[place] for place in range(len(self.lines))])
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
@@ -348,7 +342,15 @@ class Message:
 
     def all(self, name: str) -> tuple[Segment, ...]:
         """The segments of that name, in the order they were sent."""
-        return tuple([self.segment(name, occurrence) for occurrence in range(1, 1 + len(self._places.get(name, ())))])
+        return tuple([self.segment(name, occurrence) for occurrence in range(1, 1 + len(self._places_of(name)))])
+
+    def that_may_hold(self, name: str, text: str) -> Iterator[Segment]:
+        """Those of ``all(name)`` in which something may read as ``text``, which is found out without splitting or making the others."""
+        mark = self._manner.delimiters.escape
+        for occurrence, place in enumerate(self._places_of(name), 1):
+            line = self.lines[place]
+            if text in line or (mark is not None and mark in line):  # text that is escaped may be any
+                yield self.segment(name, occurrence)
 
     def segment(self, name: str, occurrence: int) -> Segment:
         """The segment of that name at ``occurrence``, from 1; a falsy one, in which everything is absent, beyond the last.
@@ -357,7 +359,7 @@ class Message:
         """
         if occurrence < 1:
             raise ValueError("HL7 counts occurrences from 1")
-        places = self._places.get(name, ())
+        places = self._places_of(name)
         if occurrence > len(places):
             return Segment(self._manner, name, occurrence, 0, None)
         place = places[occurrence - 1]
@@ -365,6 +367,15 @@ class Message:
         if made is None:
             made = self._made[place] = Segment(self._manner, name, occurrence, place + 1, self.lines[place])
         return made
+
+    def _places_of(self, name: str) -> list[int]:
+        """Where the segments of that name stand, from 0: found when it is asked for, as few names are."""
+        places = self._places.get(name)
+        if places is None:
+            places = self._places[name] = [place for place, there in enumerate(self._names) if there == name]
+            if len(places) > 1:
+                self._manner.recurring.add(name)
+        return places
 
 
 def _names(lines: list[str], field: str) -> list[str]:

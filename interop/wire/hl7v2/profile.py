@@ -144,11 +144,11 @@ def _path(text: str) -> Hl7Path:
 
 
 def _selected(message: Message, path: Hl7Path) -> Iterator[Segment]:
-    for segment in message.all(path.segment):
-        if not path.select_field or (
-            segment.may_hold(path.select_value) and segment.text(path.select_field, path.select_component or None) == path.select_value
-        ):
-            yield segment
+    if not path.select_field:
+        return iter(message.all(path.segment))
+    component = path.select_component or None
+    holding = message.that_may_hold(path.segment, path.select_value)
+    return (segment for segment in holding if segment.text(path.select_field, component) == path.select_value)
 
 
 def _at(segment: Segment, path: Hl7Path) -> AsSent:

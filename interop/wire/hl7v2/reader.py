@@ -45,6 +45,7 @@ class _Headed:
 
     profile: SenderProfile
     message_type: str
+    sent_as: tuple[str, str]
     accept: Wanted
     application: Wanted
 
@@ -62,8 +63,7 @@ class RgvReader:
     def open(self, message: bytes, profiles: Iterable[SenderProfile]) -> Opened:
         """The envelope of an order. Raises: NotAccepted; nothing else, for any bytes."""
         parsed = _parsed(message)
-        header = parsed.first("MSH")
-        control_id = header.text(10) or ""
+        control_id = parsed.first("MSH").text(10) or ""
         if not control_id or len(control_id) > _LONGEST_CONTROL_ID or "\0" in control_id:
             raise NotAccepted(CannotBe.NO_CONTROL_ID, "MSH-10 is empty or too long: the message cannot be told from another", "MSH-10")
         fields, rest = _split(parsed)
@@ -79,13 +79,13 @@ class RgvReader:
         return Opened(
             profile=headed.profile,
             message_type=headed.message_type,
+            sent_as=headed.sent_as,
             control_id=control_id,
             content_hash=sha256(b"\r".join((head, rest))).digest(),
             effect_hash=sha256(rest).digest(),
             accept=headed.accept,
             application=headed.application,
             about=_about(parsed, headed.profile),
-            parsed=parsed,
         )
 
     def request(self, message: bytes, profile: SenderProfile) -> OrderRequest:
@@ -141,7 +141,8 @@ def _read_header(message: Message, profiles: Iterable[SenderProfile]) -> _Headed
         sentence = "No profile of this site names this sending application and facility"
         raise NotAccepted(CannotBe.UNKNOWN_SENDER, sentence, "MSH-3")
     header = message.first("MSH")
-    return _Headed(profile, "^".join(event_of(message)), _wanted(header, 15), _wanted(header, 16))
+    sent_as = (header.text(3, 1) or "", header.text(4, 1) or "")
+    return _Headed(profile, "^".join(event_of(message)), sent_as, _wanted(header, 15), _wanted(header, 16))
 
 
 def _about(message: Message, profile: SenderProfile) -> frozenset[str]:
@@ -160,7 +161,7 @@ def _order_number(message: Message) -> str | None:
 
 
 def _pump_id(message: Message) -> str | None:
-    pumps = (obx for obx in message.all("OBX") if obx.may_hold(PUMP) and PUMP in (obx.text(3, 1), obx.text(3, 4)))
+    pumps = (obx for obx in message.that_may_hold("OBX", PUMP) if PUMP in (obx.text(3, 1), obx.text(3, 4)))
     return next((obx.text(18, 1) for obx in pumps), None)
 
 
