@@ -209,6 +209,13 @@ async def test_the_most_urgent_lane_is_claimed_first(record: Any) -> None:
     assert anywhere.destination == "cmms"
 
 
+async def test_of_lanes_that_are_as_urgent_the_one_whose_urgent_message_is_older_is_claimed_first(record: Any) -> None:
+    old_document = to_ehr(1, "infusion/1", lane=0, urgency=2)
+    alarms = [to_ehr(2, "infusion/3", lane=1, urgency=0), to_ehr(3, "infusion/2", lane=0, urgency=0)]
+    await record.commit(Commit(messages=(old_document, *alarms)))
+    assert [(await the_lane(record)).lane for _ in range(2)] == [1, 0]
+
+
 async def test_a_pumps_hello_takes_its_lane_from_the_node_that_had_it(record: Any) -> None:
     first = await record.seize_lane("pump/P1", 0, "node-a", EARLY, 3600)
     await record.commit(Commit(messages=(to_ehr(1, "channel/A", destination="pump/P1"),)))

@@ -166,13 +166,15 @@ class SqlReads(ABC):
     # ── lanes ──
 
     async def _free_lanes(self, destination: str, now: datetime, limit: int) -> list[tuple[str, int, int]]:
-        """(destination, lane, epoch) of lanes that nobody holds and that have something to send, the most urgent first."""
+        """(destination, lane, epoch) of lanes that nobody holds and that have something to send, by the most urgent of it, and of the same by the older."""
         where = "AND l.destination = $3" if destination else ""
         asked = await self._ask(
-            f"""SELECT l.destination, l.lane, l.epoch FROM lanes l
-            JOIN outgoing_open o ON o.destination = l.destination AND o.lane = l.lane
-            WHERE l.leased_until <= $1 AND l.held_until <= $1 AND o.state = 'waiting' AND o.due_at <= $1 AND {_FIRST_OF_KEY} {where}
-            GROUP BY l.destination, l.lane, l.epoch ORDER BY min(o.urgency), min(o.seq) LIMIT $2""",
+            f"""SELECT destination, lane, epoch FROM (
+                SELECT l.destination, l.lane, l.epoch, o.urgency, o.seq,
+                    row_number() OVER (PARTITION BY l.destination, l.lane ORDER BY o.urgency, o.seq) AS place
+                FROM lanes l JOIN outgoing_open o ON o.destination = l.destination AND o.lane = l.lane
+                WHERE l.leased_until <= $1 AND l.held_until <= $1 AND o.state = 'waiting' AND o.due_at <= $1 AND {_FIRST_OF_KEY} {where}
+            ) AS free WHERE place = 1 ORDER BY urgency, seq LIMIT $2""",
             (now, limit, destination) if destination else (now, limit),
             (),
         )
