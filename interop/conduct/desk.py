@@ -61,7 +61,7 @@ class Desk:
         self._planning, self._gate, self._now, self._offered = planning, gate, now, offered
         self._bound = bound
         self._taken = 0
-        self._wanting: deque[asyncio.Future[None]] = deque()
+        self._wanting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._work: dict[str, asyncio.Task[None] | None] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
         self._waiting: deque[tuple[Asked, float]] = deque()  # not begun, and since when on the loop's clock
@@ -80,28 +80,36 @@ class Desk:
     def view(self) -> QueueView:
         return QueueView("planning", self._taken, self._bound)
 
-    async def reserve(self) -> None:
-        """Room for one request; waits for it, first come, first served: that is what makes the intake, and then its door, pause."""
-        if self._taken < self._bound and not self._wanting:
-            self._taken += 1
+    @property
+    def bound(self) -> int:
+        """For how many requests there is room."""
+        return self._bound
+
+    async def reserve(self, count: int = 1) -> None:
+        """Room for so many requests together, at most ``bound``; waits for it, first come, first served: that is what makes the intake, and then its
+        door, pause."""
+        if self._taken + count <= self._bound and not self._wanting:
+            self._taken += count
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wanting.append(turn)
+        self._wanting.append((count, turn))
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give_back()
+            self.give_back(count if turn.done() and not turn.cancelled() else 0)
             raise
 
-    def give_back(self) -> None:
-        """The room is not needed, or not any more."""
+    def give_back(self, count: int = 1) -> None:
+        """So much room is not needed, or not any more."""
+        self._taken -= count
         while self._wanting:
-            turn = self._wanting.popleft()
+            wanted, turn = self._wanting[0]
             if not turn.done():
+                if self._taken + wanted > self._bound:
+                    return
+                self._taken += wanted
                 turn.set_result(None)
-                return
-        self._taken -= 1
+            self._wanting.popleft()
 
     def put(self, asked: Asked) -> None:
         """Plan this request, for which there is room. It is durable already."""

@@ -2,7 +2,7 @@
 
     conduct = Conduct(record, clock, ids, reader, renderer, book, ways={"ehr1-rrg": Way(Destination("ehr1-rrg"), sender="pcd03-demo", send=…)})
     await conduct.start()                    # takes up what was left undone; then open the doors
-    answer = await conduct.intake.receive(message, peer, received_at)
+    await conduct.intake.receive(messages)   # each is answered by its own answer()
     …
     await conduct.stop()                     # after the doors are closed
 

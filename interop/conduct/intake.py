@@ -6,11 +6,12 @@ What an answer says beyond the message is its code, its control id and its time:
 acknowledgement is on file before it leaves, at no cost (``keeping.accept_answer`` writes it again), and that to a resend is byte-equal to the first.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from interop.conduct.asked import PLAN, Asked
 from interop.conduct.decision import Decision, Step
@@ -20,7 +21,21 @@ from interop.conduct.keeping import ACCEPTED
 from interop.conduct.reading import Reader, Renderer
 from interop.conduct.world import Ids, ReleaseBook
 from interop.domain.envelope import Accept, CannotBe, NotAccepted, Opened
-from interop.ports import AuditRow, Clock, Direction, JournalEntry, MessageKey, MessageSeen, Priority, Record, RecordError, Unfit
+from interop.domain.sender import SenderProfile
+from interop.ports import (
+    AuditRow,
+    Clock,
+    Commit,
+    Committed,
+    Direction,
+    JournalEntry,
+    MessageKey,
+    MessageSeen,
+    Priority,
+    Record,
+    RecordError,
+    Unfit,
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +71,40 @@ def decide(id: str, message: bytes, opened: Opened, peer: str, received_at: date
     return decision, asked
 
 
+class Incoming(Protocol):
+    """A message at the door, which is answered once: the first word stands."""
+
+    @property
+    def message(self) -> bytes:
+        """As it came."""
+
+    @property
+    def peer(self) -> object:
+        """Who sent it."""
+
+    @property
+    def received_at(self) -> datetime: ...
+
+    def answer(self, content: bytes | None) -> None:
+        """``None``: its sender wants no answer."""
+
+    def fail(self, fault: Exception) -> None:
+        """It is answered CE, as nobody knows what became of it: its sender sends it again, and it is told from another by its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepting:
+    """A message that could be opened, and what must be durable before CA."""
+
+    incoming: Incoming
+    opened: Opened
+    asked: Asked
+    commit: Commit
+
+
 class Intake:
-    """The shell. Messages are taken up in the order in which ``receive`` is called, and planned in that order where they are about the same thing."""
+    """The shell. Messages are taken up in the order in which they are handed to ``receive``, and planned in that order where they are about the same
+    thing."""
 
     def __init__(
         self,
@@ -72,59 +119,96 @@ class Intake:
     ) -> None:
         self._record, self._clock, self._ids, self._reader, self._renderer = record, clock, ids, reader, renderer
         self._book, self._desk, self._speaks_for = book, desk, speaks_for
+        self._in_order = asyncio.Lock()  # from the room that is wanted to the commits that are queued
         self.tally = Tally()
 
-    async def receive(self, message: bytes, peer: object, received_at: datetime) -> bytes | None:
-        """Take one message, durably, and give its accept answer; ``None`` where its sender wants none (MSH-15).
+    async def receive(self, incoming: Sequence[Incoming]) -> None:
+        """Take messages that came together, each durably, and answer each as soon as its answer is known.
 
-        CA: committed, or had been before. CE: not stored, send again. CR: sending it again will not help.
+        CA: committed, or had been before. CE: not stored, send again. CR: sending it again will not help. Where the sender wants no answer of that
+        kind (MSH-15) it gets none.
         """
-        try:
-            opened = self._reader.open(message, self._book().newest().senders.values())
-        except NotAccepted as fault:
-            return await self._reject(message, peer, received_at, fault)
-        if not self._speaks_for(peer, opened):
-            sentence = "This peer may not send under this sending application and facility"
-            return await self._reject(message, peer, received_at, NotAccepted(CannotBe.NOT_ITS_NAME, sentence, "MSH-3"))
-        try:
-            code, control_id, at = await self._accept(message, opened, peer, received_at)
-        except NotAccepted as fault:
-            return await self._reject(message, peer, received_at, fault)
-        if not opened.accept.wants(positive=code is Accept.COMMITTED):
-            return None
-        return self._renderer.accept(message, code, control_id, at)
-
-    async def _accept(self, message: bytes, opened: Opened, peer: object, received_at: datetime) -> tuple[Accept, str, datetime]:
-        """The code, the control id and the time of the answer. Raises: NotAccepted: the record can never hold it."""
-        await self._desk.reserve()
-        asked = None
-        try:
-            decision, asked = decide(self._ids.new(), message, opened, _named(peer), received_at)
+        accepting: list[_Accepting] = []
+        rejected: list[tuple[Incoming, NotAccepted]] = []
+        profiles, now = tuple(self._book().newest().senders.values()), self._clock.now()
+        for each in incoming:
             try:
-                await self._record.commit(decision.commit(self._clock.now()))
-            except BaseException:
-                asked = None
-                raise
-        except MessageSeen as seen:
-            self.tally.resent += 1
-            return Accept.COMMITTED, seen.first, seen.at
-        except Unfit as fault:
-            raise NotAccepted(CannotBe.UNSTORABLE, "The record cannot hold this message") from fault
-        except RecordError as fault:
-            self.tally.not_stored += 1
-            log.warning("a message was not stored and is answered CE", extra={"error_type": type(fault)})
-            return Accept.NOT_STORED, self._ids.new(), self._clock.now()  # not that of the entry: it may have been stored all the same
-        finally:
-            if asked is None:
-                self._desk.give_back()
-        self._desk.put(asked)
-        self.tally.committed += 1
-        return Accept.COMMITTED, asked.id, received_at
+                accepting.append(self._open(each, profiles, now))
+            except NotAccepted as fault:
+                rejected.append((each, fault))
+            except Exception as fault:  # it fails none of the others
+                each.fail(fault)
+        if rejected:
+            await asyncio.gather(self._accept(accepting), *(self._reject(each, fault) for each, fault in rejected))
+        else:
+            await self._accept(accepting)
 
-    async def _reject(self, message: bytes, peer: object, received_at: datetime, fault: NotAccepted) -> bytes:
+    def _open(self, incoming: Incoming, profiles: Sequence[SenderProfile], now: datetime) -> _Accepting:
+        """Raises: NotAccepted."""
+        opened = self._reader.open(incoming.message, profiles)
+        if not self._speaks_for(incoming.peer, opened):
+            raise NotAccepted(CannotBe.NOT_ITS_NAME, "This peer may not send under this sending application and facility", "MSH-3")
+        decision, asked = decide(self._ids.new(), incoming.message, opened, _named(incoming.peer), incoming.received_at)
+        return _Accepting(incoming, opened, asked, decision.commit(now))
+
+    async def _accept(self, accepting: Sequence[_Accepting]) -> None:
+        """Commit them and answer."""
+        if not accepting:
+            return
+        bound = self._desk.bound
+        async with self._in_order:
+            while len(accepting) > bound:  # more than there can be room for: what comes later waits for all of them
+                await self._answer(accepting[:bound], await self._queued(accepting[:bound]))
+                accepting = accepting[bound:]
+            told = await self._queued(accepting)
+        await self._answer(accepting, told)
+
+    async def _queued(self, accepting: Sequence[_Accepting]) -> Awaitable[Sequence[Committed | RecordError]]:
+        await self._desk.reserve(len(accepting))
+        return self._record.commit_each([each.commit for each in accepting])
+
+    async def _answer(self, accepting: Sequence[_Accepting], told: Awaitable[Sequence[Committed | RecordError]]) -> None:
+        unused = len(accepting)
+        unfit: list[Incoming] = []
+        try:
+            for each, outcome in zip(accepting, await told, strict=True):
+                if isinstance(outcome, Committed):
+                    self._desk.put(each.asked)
+                    unused -= 1
+                if isinstance(outcome, Unfit):
+                    unfit.append(each.incoming)
+                    continue
+                try:
+                    each.incoming.answer(self._answer_to(each, outcome))
+                except Exception as fault:
+                    each.incoming.fail(fault)
+        finally:
+            if unused:
+                self._desk.give_back(unused)
+        for incoming in unfit:
+            await self._reject(incoming, NotAccepted(CannotBe.UNSTORABLE, "The record cannot hold this message"))
+
+    def _answer_to(self, each: _Accepting, outcome: Committed | RecordError) -> bytes | None:
+        match outcome:
+            case Committed():
+                self.tally.committed += 1
+                code, control_id, at = Accept.COMMITTED, each.asked.id, each.asked.received_at
+            case MessageSeen():
+                self.tally.resent += 1
+                code, control_id, at = Accept.COMMITTED, outcome.first, outcome.at
+            case _:
+                self.tally.not_stored += 1
+                log.warning("a message was not stored and is answered CE", extra={"error_type": type(outcome)})
+                # not the id of the entry: it may have been stored all the same
+                code, control_id, at = Accept.NOT_STORED, self._ids.new(), self._clock.now()
+        if not each.opened.accept.wants(positive=code is Accept.COMMITTED):
+            return None
+        return self._renderer.accept(each.incoming.message, code, control_id, at)
+
+    async def _reject(self, incoming: Incoming, fault: NotAccepted) -> None:
         """CR is true whether or not the record can say so; it is kept for the analyst as well as it can be."""
         self.tally.rejected += 1
-        id, named = self._ids.new(), _named(peer)
+        id, named, message, received_at = self._ids.new(), _named(incoming.peer), incoming.message, incoming.received_at
         decision = Decision(
             journal=(JournalEntry(id, Direction.IN, named, fault.why.value, "", received_at, message),),
             audit=(AuditRow(received_at, named, "message.accept", f"rejected: {fault.why.value}", subject=id),),
@@ -133,7 +217,7 @@ class Intake:
             await self._record.commit(decision.commit(self._clock.now(), Priority.BULK))
         except RecordError as failure:
             log.warning("a message was rejected and could not be kept", extra={"reason": fault.why, "error_type": type(failure)})
-        return self._renderer.accept(message, Accept.REJECTED, id, received_at, fault)
+        incoming.answer(self._renderer.accept(message, Accept.REJECTED, id, received_at, fault))
 
 
 def _named(peer: object) -> str:

@@ -21,13 +21,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from interop.doors.mllp_connection import Connection, Incident, Receiver, Shared
+from interop.doors.mllp_connection import Coming, Connection, Incident, Receiver, Shared
 from interop.doors.mllp_limits import Figures, Limits, Rate
 from interop.doors.mllp_tls import InsecureDoor, check_context
 from interop.ports import Clock
 from interop.wire.hl7v2.ack import NOBODY, AckCode, ReceivedHeader, Us, write_ack
 
-__all__ = ["Incident", "InsecureDoor", "Limits", "MllpDoor", "Receiver"]
+__all__ = ["Coming", "Incident", "InsecureDoor", "Limits", "MllpDoor", "Receiver"]
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class MllpDoor:
             async with asyncio.timeout(within_s):
                 await self._nothing_left()
         except TimeoutError:
-            cut = len(shared.open) + len(shared.working)
+            cut = len(shared.open) + shared.slots.taken
             for connection in list(shared.open):
                 connection.abort()
             for work in list(shared.working):
@@ -169,7 +169,7 @@ class MllpDoor:
 
     async def _nothing_left(self) -> None:
         shared = self._shared
-        while shared.open or shared.working or self._handshakes:
+        while shared.open or shared.coming or shared.working or self._handshakes:
             shared.changed.clear()
             await shared.changed.wait()
 

@@ -7,7 +7,7 @@ fast or does not read its answers, it does not read: what else the peer sends wa
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -24,13 +24,12 @@ from interop.wire.hl7v2.mllp import Broken, Deframer, Fault, frame
 class Receiver(Protocol):
     """What takes the messages: the intake."""
 
-    async def receive(self, message: bytes, peer: Peer, received_at: datetime) -> bytes | None:
-        """Take one message, durably, and give the answer to it; None: its sender wants none (MSH-15 NE).
+    async def receive(self, incoming: Sequence["Coming"]) -> None:
+        """Take the messages that came in one turn of the loop, each durably, and answer each by ``Coming.answer`` as soon as its answer is known.
 
-        It is called in the order in which a connection's messages came, and called again before it has returned, up to
-        ``Limits.in_flight_per_connection`` times: that they take effect in that order is its own care. It goes on to its end, or to
-        ``Limits.answer_s``, when the connection is gone. Whatever it raises is answered CE, "not stored, send again": it must be able to tell
-        a message that comes again.
+        They stand in the order in which a connection's messages came, and it is called again before it has returned: that they take effect in that
+        order is its own care. It goes on to its end, or to ``Limits.answer_s``, when a connection is gone. What it has not answered when it ends, in
+        whatever way, is answered CE, "not stored, send again": it must be able to tell a message that comes again.
         """
 
 
@@ -57,7 +56,9 @@ class Shared:
     us: Us = NOBODY
     tally: Tally = field(default_factory=Tally)
     open: set["Connection"] = field(default_factory=set)
+    coming: list["Coming"] = field(default_factory=list)  # in this turn of the loop
     working: set[asyncio.Task[None]] = field(default_factory=set)
+    writing: dict["Connection", None] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
     slots: Slots = field(init=False)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -75,25 +76,95 @@ class Shared:
             del self.rates[key]
         return self.rates.setdefault(peer.key, Rate(self.limits.messages_per_s, self.limits.burst))
 
-    def work(self, work: Coroutine[None, None, None]) -> None:
-        """Run ``work``, for which a slot was taken, to its end, whatever becomes of the connection that began it."""
-        task = asyncio.get_running_loop().create_task(work)
+    def hand_on(self, coming: "Coming") -> None:
+        """With all that comes in this turn of the loop; a slot was taken for it."""
+        if not self.coming:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self.coming.append(coming)
+
+    def _hand_over(self) -> None:
+        coming, self.coming = self.coming, []
+        task = asyncio.get_running_loop().create_task(self._work(coming))
         self.working.add(task)
         task.add_done_callback(self._worked)
 
+    async def _work(self, coming: list["Coming"]) -> None:
+        """From messages to their answers, whatever becomes of the connections on which they came."""
+        try:
+            async with asyncio.timeout(self.limits.answer_s):
+                await self.receiver.receive(coming)
+            fault: Exception = NotAnswered()
+        except Exception as raised:
+            fault = raised
+        except BaseException:
+            for each in coming:
+                each.give_up()
+            raise
+        for each in coming:
+            each.fail(fault)
+
     def _worked(self, task: asyncio.Task[None]) -> None:
         self.working.discard(task)
-        self.slots.give_back()
         self.changed.set()
 
+    def has_answers(self, connection: "Connection") -> None:
+        """They are written together with those that come in this turn of the loop."""
+        if not self.writing:
+            asyncio.get_running_loop().call_soon(self._write)
+        self.writing[connection] = None
 
-class _Turn:
-    """The place of one answer in the order of a connection's answers: ``framed`` is None until there is one, and empty when none is wanted."""
+    def _write(self) -> None:
+        writing, self.writing = self.writing, {}
+        for connection in writing:
+            connection.proceed()
 
-    __slots__ = ("framed",)
 
-    def __init__(self) -> None:
+class NotAnswered(Exception):
+    """The intake has left a message without its answer."""
+
+
+class Coming:
+    """A message that came on a connection, and the place of its answer in the order of that connection's answers.
+
+    Attributes:
+        message: as it came, without its frame.
+        peer: who sent it.
+        received_at: when it was there whole.
+        framed: the answer; ``None`` until there is one, and empty when none is wanted.
+    """
+
+    __slots__ = ("_connection", "framed", "message", "received_at")
+
+    def __init__(self, connection: "Connection", message: bytes, received_at: datetime) -> None:
+        self._connection = connection
+        self.message = message
+        self.received_at = received_at
         self.framed: bytes | None = None
+
+    @property
+    def peer(self) -> Peer:
+        return self._connection.peer
+
+    def answer(self, content: bytes | None) -> None:
+        """Once: what comes later is not heard. Raises: Unframeable."""
+        self._end(b"" if content is None else frame(content))
+
+    def fail(self, fault: Exception) -> None:
+        """CE: the sender sends again what we may or may not have stored."""
+        if self.framed is None:
+            self._connection.tell_failed(fault)
+            self._end(self._connection.own_answer(self.message, AckCode.CE, NOT_STORED))
+
+    def give_up(self) -> None:
+        """There will be no answer, so no later one may go out either."""
+        if self.framed is None:
+            self._connection.abort()
+            self._end(b"")
+
+    def _end(self, framed: bytes) -> None:
+        if self.framed is None:
+            self.framed = framed
+            self._connection.answered(self)
 
 
 REFUSALS: Final = {
@@ -123,7 +194,7 @@ class Connection(asyncio.Protocol):
         self.made = False
         self._deframer = Deframer(max_bytes=shared.limits.message_bytes)
         self._held: bytes | Broken | None = None  # came, and was not handed on
-        self._turns: deque[_Turn] = deque()
+        self._turns: deque[Coming] = deque()
         self._gone = True  # until it is made and admitted
         self._ended = False  # the peer sends nothing more
         self._finishing = False  # we take nothing more
@@ -166,7 +237,7 @@ class Connection(asyncio.Protocol):
             return
         self._active_ns = self._shared.monotonic_ns()
         self._deframer.feed(data)
-        self._proceed()
+        self.proceed()
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -179,7 +250,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._unread_ns = None
-        self._proceed()
+        self.proceed()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._gone:
@@ -187,7 +258,7 @@ class Connection(asyncio.Protocol):
         self._gone = True
         self._held = None
         self._shared.open.discard(self)
-        self._shared.slots.forget(self._proceed)
+        self._shared.slots.forget(self.proceed)
         for timer in (self._timer, self._rate_timer):
             if timer is not None:
                 timer.cancel()
@@ -203,7 +274,7 @@ class Connection(asyncio.Protocol):
         """Take no more, answer what was handed on, then close."""
         self._finishing = True
         self._held = None
-        self._shared.slots.forget(self._proceed)
+        self._shared.slots.forget(self.proceed)
         self._settle()
 
     def abort(self) -> None:
@@ -212,7 +283,7 @@ class Connection(asyncio.Protocol):
 
     # ── in order ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _proceed(self) -> None:
+    def proceed(self) -> None:
         """Write the answers whose turn it is, hand on what there is room for, and read on if that was all."""
         self._write_answers()
         while not (self._gone or self._finishing):
@@ -220,13 +291,19 @@ class Connection(asyncio.Protocol):
                 self._held = self._next_frame()
             if self._held is None or not self._has_room():
                 break
-            turn = _Turn()
-            self._turns.append(turn)
-            self._shared.work(self._work(turn, self._held))
-            self._held = None
+            held, self._held = self._held, None
+            if isinstance(held, Broken):
+                self._refuse(held)
+            else:
+                coming = Coming(self, held, self._shared.clock.now())
+                self._turns.append(coming)
+                self._shared.tally.received += 1
+                self._shared.hand_on(coming)
         self._settle()
 
     def _next_frame(self) -> bytes | Broken | None:
+        if not self._deframer.held_bytes:
+            return None
         before = self._deframer.garbage_bytes
         got = self._deframer.next_frame()
         self._shared.tally.garbage_bytes += self._deframer.garbage_bytes - before
@@ -237,7 +314,7 @@ class Connection(asyncio.Protocol):
         return got
 
     def _has_room(self) -> bool:
-        """Whether there is room for a frame; then the room is taken. Otherwise whoever makes room calls ``_proceed``."""
+        """Whether there is room for the frame that is held; then it is taken. Otherwise whoever makes room calls ``proceed``."""
         if self._unread_ns is not None or len(self._turns) >= self._shared.limits.in_flight_per_connection:
             return False
         now = self._shared.monotonic_ns()
@@ -247,47 +324,40 @@ class Connection(asyncio.Protocol):
                 self._shared.tally.rate_limited += 1
                 self._rate_timer = asyncio.get_running_loop().call_later(wait_ns / SECOND_NS, self._waited)
             return False
-        if not self._shared.slots.take(self._proceed):
+        if not isinstance(self._held, Broken) and not self._shared.slots.take(self.proceed):
             return False
         self._rate.take(now)
         return True
 
     def _waited(self) -> None:
         self._rate_timer = None
-        self._proceed()
+        self.proceed()
 
-    async def _work(self, turn: _Turn, got: bytes | Broken) -> None:
-        """From a frame to its answer."""
-        try:
-            turn.framed = self._refuse(got) if isinstance(got, Broken) else await self._hand_on(got)
-        except BaseException:
-            self.abort()  # this turn never comes, so no later answer may go out
-            raise
-        if not turn.framed:
-            self._shared.tally.silent += 1
-        elif self._gone:
-            self._shared.tally.undelivered += 1
-        self._active_ns = self._shared.monotonic_ns()
-        self._proceed()
-
-    def _refuse(self, broken: Broken) -> bytes:
+    def _refuse(self, broken: Broken) -> None:
+        """CR: the frame holds no message. It is answered in its turn, and it takes no slot, as nothing is in flight for it."""
         self._shared.tally.refused[broken.fault] += 1
         self._shared.tell(Incident.FRAME_REFUSED, str(self.peer), f"{broken.fault} at {broken.size} bytes")
-        return self._answer(broken.head, AckCode.CR, REFUSALS[broken.fault])
+        refused = Coming(self, broken.head, self._shared.clock.now())
+        refused.framed = self.own_answer(broken.head, AckCode.CR, REFUSALS[broken.fault])
+        self._turns.append(refused)
+        self._shared.has_answers(self)
 
-    async def _hand_on(self, message: bytes) -> bytes:
-        """Only here is a message answered CE by the door: the sender sends again what we may or may not have stored."""
-        self._shared.tally.received += 1
-        try:
-            async with asyncio.timeout(self._shared.limits.answer_s):
-                answer = await self._shared.receiver.receive(message, self.peer, self._shared.clock.now())
-            return b"" if answer is None else frame(answer)
-        except Exception as fault:
-            self._shared.tally.intake_failed += 1
-            self._shared.tell(Incident.INTAKE_FAILED, str(self.peer), _place_of(fault))
-            return self._answer(message, AckCode.CE, NOT_STORED)
+    def answered(self, coming: "Coming") -> None:
+        """A message that was handed on has its answer."""
+        shared = self._shared
+        if not coming.framed:
+            shared.tally.silent += 1
+        elif self._gone:
+            shared.tally.undelivered += 1
+        self._active_ns = shared.monotonic_ns()
+        shared.has_answers(self)
+        shared.slots.give_back()
 
-    def _answer(self, received: bytes, code: AckCode, error: AckError) -> bytes:
+    def tell_failed(self, fault: Exception) -> None:
+        self._shared.tally.intake_failed += 1
+        self._shared.tell(Incident.INTAKE_FAILED, str(self.peer), _place_of(fault))
+
+    def own_answer(self, received: bytes, code: AckCode, error: AckError) -> bytes:
         """What the door itself answers, framed."""
         shared = self._shared
         header = ReceivedHeader.salvaged(received)

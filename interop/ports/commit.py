@@ -80,10 +80,10 @@ class Commit:
 
     def size(self) -> int:
         """Bytes that weigh: bodies and documents. The committer bounds its groups and its queue by it."""
-        size = sum(len(event.body) for event in self.events) + sum(len(entry.body) for entry in self.journal)
-        size += sum(len(message.body) for message in self.messages) + sum(len(audit.body) for audit in self.audit)
-        size += sum(len(row.document or "") for row in self.projections) + sum(len(release.content) for release in self.releases)
-        return size + sum(len(intent.body) for intent in self.intents)
+        size = sum([len(event.body) for event in self.events]) + sum([len(entry.body) for entry in self.journal])
+        size += sum([len(message.body) for message in self.messages]) + sum([len(audit.body) for audit in self.audit])
+        size += sum([len(row.document or "") for row in self.projections]) + sum([len(release.content) for release in self.releases])
+        return size + sum([len(intent.body) for intent in self.intents])
 
 
 def _lane(step: Claim | Renew) -> tuple[str, int]:

@@ -1,13 +1,13 @@
 """The record as a port (design: Store): what may be asked of it, and how it stands."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from interop.ports.commit import Commit, Committed
-from interop.ports.errors import StoreUnavailable
+from interop.ports.errors import RecordError, StoreUnavailable
 from interop.ports.lanes import Lanes
 from interop.ports.parts import EffectKey, FirstSeen, Intent, JournalHead, MessageKey, RecordedAudit, RecordedEvent, StoredRelease, Timer
 
@@ -77,6 +77,9 @@ class Record(Lanes, Protocol):
             Busy: the queue is full for this priority.
             StoreUnavailable: commits do not work now; told to every waiting caller at once, with ``in_doubt`` where it may have been written.
         """
+
+    def commit_each(self, commits: Sequence[Commit]) -> Awaitable[list[Committed | RecordError]]:
+        """Several, each with a fate of its own, which is what ``commit`` returns or raises. They are queued, in their order, when this returns."""
 
     async def version(self, stream: str) -> int:
         """How many events the stream has; 0: it does not exist."""

@@ -5,12 +5,12 @@ import itertools
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from interop.doors.mllp import Incident, Limits, MllpDoor
+from interop.doors.mllp import Coming, Incident, Limits, MllpDoor
 from interop.doors.mllp_peer import Bindings, Peer
 from interop.wire.hl7v2.ack import AckCode, AckError, Answer, ErrorCode, ReceivedHeader, read_answer, write_ack
 from interop.wire.hl7v2.er7 import Message, Unreadable
@@ -68,7 +68,16 @@ class Intake:
         for control_id in control_ids:
             self.hold.pop(control_id, asyncio.Event()).set()
 
-    async def receive(self, message: bytes, peer: Peer, received_at: datetime) -> bytes | None:
+    async def receive(self, incoming: Sequence[Coming]) -> None:
+        async def answered(each: Coming) -> None:
+            try:
+                each.answer(await self.answer_to(each.message, each.peer, each.received_at))
+            except Exception as fault:
+                each.fail(fault)
+
+        await asyncio.gather(*map(answered, incoming))
+
+    async def answer_to(self, message: bytes, peer: Peer, received_at: datetime) -> bytes | None:
         assert received_at == NOW
         header = ReceivedHeader.salvaged(message)
         self.came.append(header.control_id)

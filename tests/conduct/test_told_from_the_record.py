@@ -18,7 +18,7 @@ from interop.domain.quantity import Quantity
 from interop.ports import Direction, StoreUnavailable
 from interop.wire.hl7v2.reader import RgvReader, RgvRenderer
 from tests.conduct.virtual import run
-from tests.conduct.ward import Bedside, Hospital, an_order
+from tests.conduct.ward import Bedside, Hospital, an_order, answer_to
 from tests.wards.messages import a_dopamine_rgv, a_heparin_rgv
 from tests.wards.ward import a_case, a_channel, demo_release
 from tests.wards.ward import an_order as a_request
@@ -74,12 +74,12 @@ def test_sr_52_the_acknowledgement_that_left_is_written_again_from_the_record_al
         intake = hospital.conduct.intake
         left = {}
         for number in (1, 2, 3):
-            left[number] = await intake.receive(an_order(number), "ehr-1", hospital.clock.now())
+            left[number] = await answer_to(intake, an_order(number), "ehr-1", hospital.clock.now())
             await asyncio.sleep(0.4)
         resent = an_order(1, sent_at="20260302080500+0000")
-        assert await intake.receive(resent, "ehr-2", hospital.clock.now()) == left[1], "the first answer again (D-04)"
+        assert await answer_to(intake, resent, "ehr-2", hospital.clock.now()) == left[1], "the first answer again (D-04)"
         assert len(set(left.values())) == 3
-        refused = await intake.receive(b"hello", "ehr-1", hospital.clock.now())
+        refused = await answer_to(intake, b"hello", "ehr-1", hospital.clock.now())
         assert refused is not None
         await hospital.settled()
         heads = [head for head in await hospital.journal() if head.direction is Direction.IN]

@@ -11,7 +11,7 @@ The record outlives the server, as a disk does: ``crash`` drops everything the s
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from interop.adapters.store.memory import MemoryRecord
 from interop.conduct.alerts import open_alerts
 from interop.conduct.documenting import Documenting
 from interop.conduct.hospital import Bounds, Conduct, Way
+from interop.conduct.intake import Intake
 from interop.conduct.lanes import LaneLimits
 from interop.conduct.sending import Became, Delivery
 from interop.conduct.world import Destination, Destinations, Purpose, Releases, Situation
@@ -28,7 +29,7 @@ from interop.domain.events.event import Event
 from interop.domain.finding import Finding
 from interop.domain.order import Order
 from interop.domain.plan import Offer
-from interop.ports import Commit, Committed, JournalHead, LaneMessage, StoreClosed, StoreUnavailable
+from interop.ports import Commit, Committed, JournalHead, LaneMessage, RecordError, StoreClosed, StoreUnavailable
 from interop.wire.fhir.medication_administration import AdministrationRenderer
 from interop.wire.fhir.reader import MedicationRequestReader
 from interop.wire.hl7v2.ack import Us
@@ -52,6 +53,31 @@ def an_order(number: int, **words: Any) -> bytes:
         "weight_at": dtm(MORNING - timedelta(hours=1)),
     }
     return a_dopamine_rgv(**{"message_id": f"G{number:04d}", "order": f"ORD-{number}", "location": "", **asked, **words})
+
+
+class Incoming:
+    """A message as the door hands it on, and what it was answered."""
+
+    def __init__(self, message: bytes, peer: object, received_at: datetime) -> None:
+        self.message, self.peer, self.received_at = message, peer, received_at
+        self.answers: list[bytes | None] = []
+        self.failed: list[Exception] = []
+
+    def answer(self, content: bytes | None) -> None:
+        self.answers.append(content)
+
+    def fail(self, fault: Exception) -> None:
+        self.failed.append(fault)
+
+
+async def answer_to(intake: Intake, message: bytes, peer: object, received_at: datetime) -> bytes | None:
+    """The answer to a message that came alone. Raises: what it failed with."""
+    incoming = Incoming(message, peer, received_at)
+    await intake.receive([incoming])
+    for fault in incoming.failed:
+        raise fault
+    (answer,) = incoming.answers
+    return answer
 
 
 @dataclass(frozen=True)
@@ -115,6 +141,15 @@ class Mortal:
                 raise StoreClosed("this server is dead")
         self._meet(number, "after")
         return committed
+
+    def commit_each(self, commits: Sequence[Commit]) -> "Awaitable[list[Committed | RecordError]]":
+        async def each() -> list[Any]:
+            told = await asyncio.gather(*map(self.commit, commits), return_exceptions=True)
+            for other in (answer for answer in told if isinstance(answer, BaseException) and not isinstance(answer, RecordError)):
+                raise other
+            return list(told)
+
+        return asyncio.ensure_future(each())
 
     async def claim_intents(self, now: datetime, lease_s: int, limit: int = 50) -> Any:
         if self.dead:
@@ -275,7 +310,7 @@ class Hospital:
     async def send(self, message: bytes, peer: object = "ehr-1") -> Said | None:
         """Send one message and read its answer; ``None``: the connection ended without one."""
         try:
-            answer = await self.conduct.intake.receive(message, peer, self.clock.now())
+            answer = await answer_to(self.conduct.intake, message, peer, self.clock.now())
         except StoreClosed:
             return None
         if answer is None or self.life.dead:

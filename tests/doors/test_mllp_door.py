@@ -241,10 +241,10 @@ def test_an_answer_that_cannot_be_framed_does_not_go_out(run: Run):
 def test_a_connection_whose_answer_will_never_come_is_cut_rather_than_answered_out_of_step(run: Run):
     async def story() -> None:
         class GivesUp(Intake):
-            async def receive(self, message, peer, received_at):
+            async def answer_to(self, message, peer, received_at):
                 if b"M1" in message:
                     raise asyncio.CancelledError
-                return await super().receive(message, peer, received_at)
+                return await super().answer_to(message, peer, received_at)
 
         async with a_door(intake=GivesUp()) as ward:
             talker = await ward.connect()
@@ -270,7 +270,8 @@ def test_sec_30_nothing_of_a_message_is_told_or_logged(run: Run, caplog: pytest.
 
     caplog.set_level(logging.DEBUG)
     run(story())
-    failed, refused = [record for record in caplog.records if record.name == "interop.doors.mllp"]
+    told = {vars(record)["incident"]: record for record in caplog.records if record.name == "interop.doors.mllp"}
+    failed, refused = told[Incident.INTAKE_FAILED], told[Incident.FRAME_REFUSED]
     for record in (failed, refused):
         entry = entry_of(record)
         assert (entry.fields["listener"], entry.fields["peer"]) == ("mllp", "demo:loopback at 127.0.0.1")

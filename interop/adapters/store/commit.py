@@ -46,14 +46,38 @@ class Bounds:
 DEFAULT_BOUNDS = Bounds()
 
 
+class Caller:
+    """Who waits for the outcomes of so many units, which are told together when the last of them is known."""
+
+    __slots__ = ("_left", "_outcomes", "told")
+
+    def __init__(self, units: int) -> None:
+        self.told: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._outcomes: list[Outcome | None] = [None] * units
+        self._left = units
+
+    def tell(self, place: int, outcome: Outcome) -> None:
+        """The first outcome that is told of a unit stands: who was told that the store does not answer is told nothing else later."""
+        if self._outcomes[place] is not None:
+            return
+        self._outcomes[place] = outcome
+        self._left -= 1
+        if not self._left and not self.told.done():  # done: it was cancelled while the group was being committed
+            self.told.set_result([outcome for outcome in self._outcomes if outcome is not None])
+
+
 @dataclass(slots=True, eq=False)
 class Unit:
-    """One caller's work and the future that caller awaits."""
+    """One work, and which of its caller's it is."""
 
     work: Work
     size: int
     priority: Priority
-    told: "asyncio.Future[Outcome]"
+    caller: Caller
+    place: int = 0
+
+    def tell(self, outcome: Outcome) -> None:
+        self.caller.tell(self.place, outcome)
 
 
 @dataclass(slots=True)
@@ -93,7 +117,7 @@ class Queue:
                     unit = line.popleft()
                     self.units -= 1
                     self.bytes -= unit.size
-                    if unit.told.cancelled():
+                    if unit.caller.told.cancelled():
                         continue
                     group.append(unit)
                     size += unit.size
@@ -128,14 +152,26 @@ class GroupCommitter:
 
     async def submit(self, work: Work, size: int, priority: Priority) -> Outcome:
         """Queue one unit and wait for its outcome. Raises: RecordError: of this unit only."""
-        if self._closing.is_set():
-            raise StoreClosed("the record is closed")
-        if self._cause is not None:
-            raise _again(self._cause)
-        unit = Unit(work, size, priority, asyncio.get_running_loop().create_future())
-        self._queue.add(unit)
+        (outcome,) = await self.submit_each([(work, size, priority)])
+        if isinstance(outcome, RecordError):
+            raise outcome
+        return outcome
+
+    def submit_each(self, works: Sequence[tuple[Work, int, Priority]]) -> "asyncio.Future[list[Outcome]]":
+        """Queue units in their order, each of which has an outcome of its own; one that cannot be queued has its error for outcome."""
+        caller = Caller(len(works))
+        for place, (work, size, priority) in enumerate(works):
+            unit = Unit(work, size, priority, caller, place)
+            try:
+                if self._closing.is_set():
+                    raise StoreClosed("the record is closed")
+                if self._cause is not None:
+                    raise _again(self._cause)
+                self._queue.add(unit)
+            except RecordError as refused:
+                unit.tell(refused)
         self._work_came.set()
-        return await unit.told
+        return caller.told
 
     def health(self) -> StoreHealth:
         """The state now, without asking the database."""
@@ -207,7 +243,7 @@ class GroupCommitter:
                 self._tell_state(StoreState.OPEN, None)
             self._queue.put_back(group[len(outcomes) :])
             for unit, outcome in zip(group, outcomes, strict=False):
-                _tell(unit, outcome)
+                unit.tell(outcome)
             self.moved_to(max((outcome.position for outcome in outcomes if isinstance(outcome, Committed)), default=0))
         finally:
             watchdog.cancel()
@@ -219,9 +255,9 @@ class GroupCommitter:
     def _tell_all(self, group: list[Unit], failure: StoreUnavailable) -> None:
         self._tell_state(StoreState.FAILING, _again(failure, in_doubt=False))
         for unit in group:
-            _tell(unit, _again(failure))
+            unit.tell(_again(failure))
         for unit in self._queue.clear():
-            _tell(unit, _again(failure, in_doubt=False))
+            unit.tell(_again(failure, in_doubt=False))
 
     async def _fail(self, group: list[Unit], failure: StoreUnavailable) -> None:
         """Tell everyone who waits, at once; then try to heal until it works or the record is closed."""
@@ -267,15 +303,6 @@ class GroupCommitter:
 def _again(failure: StoreUnavailable, in_doubt: bool | None = None) -> StoreUnavailable:
     """The same failure as an exception of its own: each caller raises its own, with its own traceback."""
     return type(failure)(failure.cause, in_doubt=failure.in_doubt if in_doubt is None else in_doubt)
-
-
-def _tell(unit: Unit, outcome: Outcome) -> None:
-    if unit.told.done():
-        return  # its caller was cancelled while the group was being committed
-    if isinstance(outcome, RecordError):
-        unit.told.set_exception(outcome)
-    else:
-        unit.told.set_result(outcome)
 
 
 def size_of(work: Work) -> int:

@@ -135,7 +135,12 @@ class Segment:
 
         Raises: ValueError: a number below 1, or a subcomponent without its component (a mistake of the caller, whatever the message).
         """
-        if field > 2 and repetition in (None, 1) and subcomponent is None and (component is None or component > 0):
+        if (
+            (field > 2 or (field > 0 and self.name != "MSH"))
+            and repetition in (None, 1)
+            and subcomponent is None
+            and (component is None or component > 0)
+        ):
             fields = self._fields or self._split_fields()  # the way of most readings, without the steps that they do not need
             if field >= len(fields):
                 return None
@@ -344,13 +349,15 @@ class Message:
         """The segments of that name, in the order they were sent."""
         return tuple([self.segment(name, occurrence) for occurrence in range(1, 1 + len(self._places_of(name)))])
 
-    def that_may_hold(self, name: str, text: str) -> Iterator[Segment]:
+    def that_may_hold(self, name: str, text: str) -> list[Segment]:
         """Those of ``all(name)`` in which something may read as ``text``, which is found out without splitting or making the others."""
-        mark = self._manner.delimiters.escape
-        for occurrence, place in enumerate(self._places_of(name), 1):
-            line = self.lines[place]
-            if text in line or (mark is not None and mark in line):  # text that is escaped may be any
-                yield self.segment(name, occurrence)
+        lines = self.lines
+        mark = self._manner.delimiters.escape or text  # text that is escaped may be any
+        return [
+            self.segment(name, occurrence)
+            for occurrence, place in enumerate(self._places_of(name), 1)
+            if text in lines[place] or mark in lines[place]
+        ]
 
     def segment(self, name: str, occurrence: int) -> Segment:
         """The segment of that name at ``occurrence``, from 1; a falsy one, in which everything is absent, beyond the last.

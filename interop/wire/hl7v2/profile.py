@@ -3,7 +3,7 @@
 The rules are ``domain.sender``'s closed grammar. Each thing has one rule and no fall-back: where a rule finds nothing, nothing was said.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -74,7 +74,7 @@ def read_text(message: Message, profile: SenderProfile, rule: FieldRule) -> str:
     """The text that ``read_rule`` gives, without its place. Raises: NotAPath."""
     path = _path(rule.path) if rule.path else None
     if path is not None:
-        segments = list(_selected(message, path))
+        segments = _selected(message, path)
         if len(segments) == 1:
             return _spelled(rule, _text_at(segments[0], path))
     return read_rule(message, profile, rule).value.text
@@ -143,12 +143,12 @@ def _path(text: str) -> Hl7Path:
     return Hl7Path.parse(text)
 
 
-def _selected(message: Message, path: Hl7Path) -> Iterator[Segment]:
+def _selected(message: Message, path: Hl7Path) -> Sequence[Segment]:
     if not path.select_field:
-        return iter(message.all(path.segment))
+        return message.all(path.segment)
     component = path.select_component or None
     holding = message.that_may_hold(path.segment, path.select_value)
-    return (segment for segment in holding if segment.text(path.select_field, component) == path.select_value)
+    return [segment for segment in holding if segment.text(path.select_field, component) == path.select_value]
 
 
 def _at(segment: Segment, path: Hl7Path) -> AsSent:

@@ -63,10 +63,12 @@ class RgvReader:
     def open(self, message: bytes, profiles: Iterable[SenderProfile]) -> Opened:
         """The envelope of an order. Raises: NotAccepted; nothing else, for any bytes."""
         parsed = _parsed(message)
-        control_id = parsed.first("MSH").text(10) or ""
+        fields, rest = _split(parsed)
+        control_id = fields[_CONTROL_ID - 1] if len(fields) >= _CONTROL_ID else ""
+        if not control_id.isalnum():  # letters and digits neither delimit nor escape
+            control_id = parsed.first("MSH").text(_CONTROL_ID) or ""
         if not control_id or len(control_id) > _LONGEST_CONTROL_ID or "\0" in control_id:
             raise NotAccepted(CannotBe.NO_CONTROL_ID, "MSH-10 is empty or too long: the message cannot be told from another", "MSH-10")
-        fields, rest = _split(parsed)
         separator = parsed.delimiters.field
         head = _without(fields, _SENT_AT, separator).encode()
         said_before = _without(fields, _CONTROL_ID, separator)
