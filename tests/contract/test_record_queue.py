@@ -268,3 +268,35 @@ async def test_closing_a_failing_store_does_not_wait_for_it_to_heal(desk: Desk) 
     await desk.committer.close()
     assert desk.committer.health().state is StoreState.CLOSED
     assert desk.committer.health().since == EARLY
+
+
+async def test_units_that_were_queued_together_have_each_an_outcome_of_its_own_in_their_order(desk: Desk) -> None:
+    works = [(Commit(projections=(Projected("t", name, "x"),)), size, Priority.ORDERS) for name, size in (("a", 1), ("b", 5000), ("c", 1))]
+    told = desk.committer.submit_each(works)
+    desk.backend.go.set()
+    first, second, third = await told
+    assert (type(first), type(third)) == (Committed, Committed)
+    assert isinstance(second, Busy), "too many bytes for the queue; what came with it is not"
+    assert desk.backend.groups == [["a", "c"]]
+
+
+async def test_who_was_told_that_the_store_does_not_answer_is_told_nothing_else_of_units_queued_together() -> None:
+    desk = Desk(Bounds(stuck_after_s=0.02))
+    told = await desk.committer.submit_each([(Commit(projections=(Projected("t", name, "x"),)), 1, Priority.ORDERS) for name in "ab"])
+    assert [(type(outcome), outcome.in_doubt) for outcome in told if isinstance(outcome, StoreUnavailable)] == [
+        (StoreUnavailable, True)
+    ] * 2
+    desk.backend.go.set()
+    while desk.committer.health().state is not StoreState.OPEN:
+        await asyncio.sleep(0.01)
+    await desk.committer.close()
+
+
+async def test_a_caller_of_several_who_gave_up_before_its_turn_has_none_of_them_committed(desk: Desk) -> None:
+    first = await desk.queued("a")
+    gone = desk.committer.submit_each([(Commit(projections=(Projected("t", name, "x"),)), 1, Priority.ORDERS) for name in "bc"])
+    gone.cancel()
+    rest = await desk.queued("d")
+    desk.backend.go.set()
+    await asyncio.gather(*first, *rest)
+    assert desk.backend.groups == [["a"], ["d"]]

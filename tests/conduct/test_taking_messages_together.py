@@ -1,0 +1,127 @@
+"""Messages that come together are taken together, and each has a fate of its own: its own answer, its own place in the order, its own failure (D-08)."""
+
+import asyncio
+
+import pytest
+
+from interop.conduct.hospital import Bounds
+from interop.domain.envelope import Opened
+from interop.ports import Direction, StoreUnavailable
+from tests.conduct.virtual import run
+from tests.conduct.ward import Hospital, Incoming, Said, an_order
+
+
+def together(hospital: Hospital, *messages: bytes) -> list[Incoming]:
+    return [Incoming(message, "ehr-1", hospital.clock.now()) for message in messages]
+
+
+def said(incoming: Incoming) -> Said:
+    (answer,) = incoming.answers
+    assert answer is not None
+    return Said.by(answer)
+
+
+async def journal_of(hospital: Hospital) -> list[str]:
+    """The control ids of what was stored, in the order in which it was."""
+    newest_first = [head for head in await hospital.journal() if head.direction is Direction.IN]
+    return [head.control_id for head in reversed(newest_first) if head.control_id]
+
+
+def test_d_08_one_that_cannot_be_read_fails_none_of_the_others():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        came = together(hospital, an_order(1), b"hello", an_order(2), an_order(3).replace(b"EHR1^2.16", b"NOBODY^2.16"))
+        await hospital.conduct.intake.receive(came)
+        assert [said(each).code for each in came] == ["CA", "CR", "CA", "CR"]
+        await hospital.settled()
+        assert len(await hospital.planned()) == 2
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_08_a_fault_of_ours_in_reading_one_fails_that_one_alone():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        fault = RuntimeError("a fault in reading")
+
+        def speaks(peer: object, opened: Opened) -> bool:
+            if opened.control_id == "G0002":
+                raise fault
+            return True
+
+        hospital.speaks = speaks
+        came = together(hospital, an_order(1), an_order(2), an_order(3))
+        await hospital.conduct.intake.receive(came)
+        assert [said(each).code for each in (came[0], came[2])] == ["CA", "CA"]
+        assert (came[1].answers, came[1].failed) == ([], [fault])
+        await hospital.settled()
+        assert await journal_of(hospital) == ["G0001", "G0003"]
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_04_the_same_message_twice_together_is_one_with_one_answer():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        came = together(hospital, an_order(1), an_order(2), an_order(1))
+        await hospital.conduct.intake.receive(came)
+        assert came[0].answers == came[2].answers
+        assert [said(each).answers for each in came] == ["G0001", "G0002", "G0001"]
+        await hospital.settled()
+        assert len(await hospital.planned()) == 2
+        assert (hospital.conduct.intake.tally.committed, hospital.conduct.intake.tally.resent) == (2, 1)
+        await hospital.close()
+
+    run(story())
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 100])
+def test_sr_14_they_are_stored_in_the_order_in_which_they_came_however_little_room_there_is(room: int):
+    async def story() -> None:
+        hospital = await Hospital.open(bounds=Bounds(planning=room))
+        batches = [together(hospital, *(an_order(number) for number in range(first, first + 5))) for first in (1, 6, 11)]
+        await asyncio.gather(*(hospital.conduct.intake.receive(batch) for batch in batches))
+        assert [said(each).code for batch in batches for each in batch] == ["CA"] * 15
+        await hospital.settled()
+        assert await journal_of(hospital) == [f"G{number:04d}" for number in range(1, 16)]
+        assert len(await hospital.planned()) == 15
+        assert (await hospital.conduct.health()).queues[0].length == 0, "all the room is given back"
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_08_what_could_not_be_stored_is_ce_and_its_room_is_given_back():
+    async def story() -> None:
+        hospital = await Hospital.open(fails=lambda number, moment: StoreUnavailable("full") if (number, moment) == (2, "before") else None)
+        came = together(hospital, an_order(1), an_order(2), an_order(3))
+        await hospital.conduct.intake.receive(came)
+        assert [said(each).code for each in came] == ["CA", "CE", "CA"]
+        await hospital.settled()
+        assert await journal_of(hospital) == ["G0001", "G0003"]
+        assert (await hospital.conduct.health()).queues[0].length == 0
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_53_who_is_cut_while_it_waits_for_room_takes_none_with_it():
+    async def story() -> None:
+        hospital = await Hospital.open(bounds=Bounds(planning=2))
+        first = asyncio.create_task(hospital.conduct.intake.receive(together(hospital, an_order(1), an_order(2))))
+        waiting = asyncio.create_task(hospital.conduct.intake.receive(together(hospital, an_order(3), an_order(4))))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([first, waiting])
+        await hospital.settled()
+        late = together(hospital, an_order(5), an_order(6))
+        await hospital.conduct.intake.receive(late)
+        assert [said(each).code for each in late] == ["CA", "CA"]
+        await hospital.settled()
+        assert "G0003" not in await journal_of(hospital)
+        assert (await hospital.conduct.health()).queues[0].length == 0
+        await hospital.close()
+
+    run(story())
