@@ -196,6 +196,7 @@ class Table:
         self.optional = frozenset(column for column, hint in hints.items() if hint == datetime | None)
         self.kinds: dict[str, type] = {column: datetime if column in self.optional else hint for column, hint in hints.items()}
         self.instants = self.places(column for column, kind in self.kinds.items() if kind is datetime)
+        self.blobs = self.places(column for column, kind in self.kinds.items() if kind is bytes)
         self.key_places = self.places(key)
 
     def places(self, some: Iterable[str]) -> tuple[int, ...]:

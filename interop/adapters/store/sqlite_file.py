@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -112,23 +113,14 @@ class SqliteFile:
         return StoreUnavailable(f"SQLite: {error}", in_doubt=in_doubt)
 
 
-def to_sqlite(table: Table, rows: Sequence[Any]) -> Sequence[Any]:
-    """Rows with their instants as text."""
-    places = table.instants
-    if not places:
-        return rows
-    encoded = []
-    text, of = "", None
-    for row in rows:
-        cells = list(row)
-        for place in places:
-            at = cells[place]
-            if at is not None:
-                if at is not of:  # often the same object row after row
-                    text, of = instant_text(at), at
-                cells[place] = text
-        encoded.append(cells)
-    return encoded
+def to_sqlite(table: Table, rows: Iterable[Any]) -> list[Any]:
+    """The cells of all rows, row after row: instants as text, bytes as the type that the driver binds without looking for an adapter (1.5 us each)."""
+    cells, width = list(chain.from_iterable(rows)), len(table.columns)
+    for place in table.instants:
+        cells[place::width] = [None if at is None else instant_text(at) for at in cells[place::width]]
+    for place in table.blobs:
+        cells[place::width] = [bytearray(blob) if isinstance(blob, bytes) else blob for blob in cells[place::width]]
+    return cells
 
 
 def from_sqlite(row: Sequence[Any], instants: Iterable[int]) -> Sequence[Any]:

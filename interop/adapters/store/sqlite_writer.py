@@ -232,12 +232,12 @@ class SqliteWriter:
             self._remember(change.table, change.rows)
 
     def _put(self, table: Table, cells: Sequence[Any], replace: bool) -> None:
-        start, left = 0, len(cells)
+        start = 0
         for chunk in sql.CHUNKS:
-            while left >= chunk:
-                given = cells[start] if chunk == 1 else list(chain.from_iterable(cells[start : start + chunk]))
-                self._connection.execute(sql.sqlite_insert(table, replace, chunk), given)
-                start, left = start + chunk, left - chunk
+            taken = chunk * len(table.columns)
+            while len(cells) - start >= taken:
+                self._connection.execute(sql.sqlite_insert(table, replace, chunk), cells[start : start + taken])
+                start += taken
 
     def _count(self, statement: str, arguments: tuple[Any, ...]) -> int:
         encoded = tuple(instant_text(value) if hasattr(value, "utcoffset") else value for value in arguments)
