@@ -116,6 +116,7 @@ def test_the_drivers_rows_are_the_declared_tables() -> None:
         assert table.kinds == {column.name: KINDS[type(column.type)] for column in columns}, table.name
         assert table.optional == {column.name for column in columns if column.nullable}, table.name
         assert table.key == tuple(column.name for column in columns if column.primary_key), table.name
+        assert table.columns[: len(table.key)] == table.key, table.name
         unique = {
             tuple(constraint.columns.keys()) for constraint in declared[table.name].constraints if isinstance(constraint, UniqueConstraint)
         }

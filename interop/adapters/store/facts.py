@@ -1,5 +1,6 @@
 """What the record says about everything that a group of commits names, read under the write lock, and how the group leaves it."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -18,10 +19,10 @@ Key = tuple[Hashable, ...]
 class Held(Generic[R]):
     """The rows of one table by key: as read, and as the group leaves them. A row's key is its primary key."""
 
-    __slots__ = ("_added", "_dropped", "_put", "_rows", "_table")
+    __slots__ = ("_added", "_dropped", "_key_of", "_put", "_rows", "_table")
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._table, self._key_of = table, table.key_of
         self._rows: dict[Key, R] = {}
         self._dropped: dict[Key, None] = {}
         self._put: dict[Key, None] = {}
@@ -29,10 +30,7 @@ class Held(Generic[R]):
 
     def load(self, found: Iterable[R]) -> None:
         """The rows as read."""
-        self._rows = {self._key(row): row for row in found}
-
-    def _key(self, row: R) -> Key:
-        return tuple([row[place] for place in self._table.key_places])
+        self._rows = {self._key_of(row): row for row in found}
 
     def get(self, *key: Hashable) -> R | None:
         """The row under ``key``, or ``None``."""
@@ -40,14 +38,14 @@ class Held(Generic[R]):
 
     def put(self, row: R) -> None:
         """The group leaves this row under its key."""
-        key = self._key(row)
+        key = self._key_of(row)
         self._rows[key] = row
         if key not in self._added:
             self._put[key] = None
 
     def add(self, row: R) -> None:
         """The group leaves this row under its key, which has none in the database."""
-        key = self._key(row)
+        key = self._key_of(row)
         self._rows[key] = row
         self._added[key] = None
 
@@ -93,7 +91,7 @@ class Facts:
         self.entry_ids: set[str] = set()
         self.control_ids: set[tuple[str, str]] = set()
         self.seen: dict[tuple[str, str, bytes], rows.MessageKeyRow] = {}
-        self._added: dict[Table, list[Any]] = {}
+        self._added: defaultdict[Table, list[Any]] = defaultdict(list)
         self._held: dict[Table, Held[Any]] = {
             rows.STREAMS: self.streams,
             rows.EFFECT_KEYS: self.effects,
@@ -113,7 +111,7 @@ class Facts:
 
     def add(self, table: Table, row: tuple[Any, ...]) -> None:
         """A row that is new by its number."""
-        self._added.setdefault(table, []).append(row)
+        self._added[table].append(row)
 
     def load_unique(self, found: Iterable[Any]) -> None:
         """What is taken already, by the type of row that says so."""

@@ -187,7 +187,7 @@ class ProbeRow(NamedTuple):
 
 
 class Table:
-    """One table for the drivers: its row type, its primary key, and its further unique keys; compared by identity."""
+    """One table for the drivers: its row type, its primary key, with which each row begins, and its further unique keys; compared by identity."""
 
     def __init__(self, name: str, row: type[Any], key: tuple[str, ...], unique: tuple[tuple[str, ...], ...] = ()) -> None:
         self.name, self.row, self.key, self.unique = name, row, key, unique
@@ -197,7 +197,10 @@ class Table:
         self.kinds: dict[str, type] = {column: datetime if column in self.optional else hint for column, hint in hints.items()}
         self.instants = self.places(column for column, kind in self.kinds.items() if kind is datetime)
         self.blobs = self.places(column for column, kind in self.kinds.items() if kind is bytes)
-        self.key_places = self.places(key)
+
+    def key_of(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The primary key of a row."""
+        return row[: len(self.key)]
 
     def places(self, some: Iterable[str]) -> tuple[int, ...]:
         """Where these columns stand in a row."""

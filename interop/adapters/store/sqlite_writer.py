@@ -222,7 +222,7 @@ class SqliteWriter:
         remembered = self._remembered.get(table)
         if remembered is not None:
             for row in rows_there:
-                remembered[tuple([row[place] for place in table.key_places])] = row
+                remembered[table.key_of(row)] = row
 
     def _change(self, change: Change) -> None:
         if isinstance(change, Delete):
