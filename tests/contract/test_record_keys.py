@@ -97,6 +97,13 @@ async def test_d_04_a_resend_beside_new_messages_is_a_resend_and_they_are_taken(
     assert len(await record.journal()) == 3
 
 
+async def test_d_04_a_resend_in_the_midst_of_a_crowd_leaves_every_new_message_once(record: Any) -> None:
+    await record.commit(accepts(50))
+    told = await asyncio.gather(*(record.commit(accepts(n)) for n in range(1, 101)), return_exceptions=True)
+    assert [n for n, answer in enumerate(told, 1) if not isinstance(answer, Committed)] == [50]
+    assert sorted(head.entry_id for head in await record.journal(limit=200)) == sorted(a_message(n).entry_id for n in range(1, 101))
+
+
 async def test_d_04_a_resend_is_told_as_one_also_where_its_stream_has_moved(record: Any) -> None:
     asks = happens("order/1", 0, "OrderReceived", journal=(a_message(),))
     await record.commit(asks)

@@ -21,11 +21,8 @@ def _on_conflict(table: Table) -> str:
     return f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in rest)}"
 
 
-CHUNKS = (
-    64,
-    8,
-    1,
-)  # how many keys one SQLite statement asks for, or rows it writes: few different statements, few hand-overs of the interpreter's lock
+# How many keys one SQLite statement asks for, or rows it writes: few different statements, few hand-overs of the interpreter's lock.
+CHUNKS = (64, 16, 4, 1)
 
 
 @cache
