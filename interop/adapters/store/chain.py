@@ -22,7 +22,7 @@ def instant_text(at: datetime) -> str:
 
 @lru_cache(maxsize=1024)  # the rows of one commit share their instant; in UTC only, where equal times are the same instant (no fold)
 def _utc_text(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds")
+    return at.isoformat("T", "microseconds")
 
 
 def event_digest(previous: bytes, position: int, stream: str, version: int, type: str, type_version: int, at: datetime, body: str) -> bytes:
