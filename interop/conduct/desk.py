@@ -61,7 +61,7 @@ class Desk:
         self._planning, self._gate, self._now, self._offered = planning, gate, now, offered
         self._bound = bound
         self._taken = 0
-        self._wanting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._wanting: deque[tuple[int, asyncio.Future[int]]] = deque()
         self._work: dict[str, asyncio.Task[None] | None] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
         self._waiting: deque[tuple[Asked, float]] = deque()  # not begun, and since when on the loop's clock
@@ -80,39 +80,40 @@ class Desk:
     def view(self) -> QueueView:
         return QueueView("planning", self._taken, self._bound)
 
-    @property
-    def bound(self) -> int:
-        """For how many requests there is room."""
-        return self._bound
+    async def reserve(self, most: int = 1) -> int:
+        """Room for some requests, one at least and as many of ``most`` as there is room for; how many that is.
 
-    async def reserve(self, count: int = 1) -> None:
-        """Room for so many requests together, at most ``bound``; waits for it, first come, first served: that is what makes the intake, and then its
-        door, pause."""
-        if self._taken + count <= self._bound and not self._wanting:
-            self._taken += count
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wanting.append((count, turn))
+        Waits for it, first come, first served: that is what makes the intake, and then its door, pause.
+        """
+        if self._taken < self._bound and not self._wanting:
+            return self._take(most)
+        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._wanting.append((most, turn))
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
-            self.give_back(count if turn.done() and not turn.cancelled() else 0)
+            if turn.done() and not turn.cancelled():
+                self.give_back(turn.result())
             raise
+
+    def _take(self, most: int) -> int:
+        room = min(most, self._bound - self._taken)
+        self._taken += room
+        return room
 
     def give_back(self, count: int = 1) -> None:
         """So much room is not needed, or not any more."""
         self._taken -= count
-        while self._wanting:
-            wanted, turn = self._wanting[0]
+        while self._wanting and self._taken < self._bound:
+            most, turn = self._wanting.popleft()
             if not turn.done():
-                if self._taken + wanted > self._bound:
-                    return
-                self._taken += wanted
-                turn.set_result(None)
-            self._wanting.popleft()
+                turn.set_result(self._take(most))
 
     def put(self, asked: Asked) -> None:
-        """Plan this request, for which there is room. It is durable already."""
+        """Plan this request, for which there is room. It is durable already; and if it is here already, taken up again from there, it is here once."""
+        if asked.id in self._work:
+            self.give_back()
+            return
         self._quiet_since = asyncio.get_running_loop().time()
         self._work[asked.id] = None
         self._waiting.append((asked, self._quiet_since))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import PurePath
 from typing import Final, Protocol, cast
 
@@ -86,7 +87,7 @@ class Shared:
         coming, self.coming = self.coming, []
         task = asyncio.get_running_loop().create_task(self._work(coming))
         self.working.add(task)
-        task.add_done_callback(self._worked)
+        task.add_done_callback(partial(self._worked, coming))
 
     async def _work(self, coming: list["Coming"]) -> None:
         """From messages to their answers, whatever becomes of the connections on which they came."""
@@ -103,7 +104,10 @@ class Shared:
         for each in coming:
             each.fail(fault)
 
-    def _worked(self, task: asyncio.Task[None]) -> None:
+    def _worked(self, coming: list["Coming"], task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            for each in coming:  # also of a task that was cancelled before its first step
+                each.give_up()
         self.working.discard(task)
         self.changed.set()
 
@@ -116,7 +120,11 @@ class Shared:
     def _write(self) -> None:
         writing, self.writing = self.writing, {}
         for connection in writing:
-            connection.proceed()
+            try:
+                connection.proceed()
+            except Exception as fault:  # of that connection, and of none that waits for its turn here
+                connection.tell_failed(fault)
+                connection.abort()
 
 
 class NotAnswered(Exception):
@@ -147,13 +155,13 @@ class Coming:
 
     def answer(self, content: bytes | None) -> None:
         """Once: what comes later is not heard. Raises: Unframeable."""
-        self._end(b"" if content is None else frame(content))
+        self._end(b"" if content is None else frame(content), is_silent=content is None)
 
     def fail(self, fault: Exception) -> None:
         """CE: the sender sends again what we may or may not have stored."""
         if self.framed is None:
-            self._connection.tell_failed(fault)
             self._end(self._connection.own_answer(self.message, AckCode.CE, NOT_STORED))
+            self._connection.tell_failed(fault)
 
     def give_up(self) -> None:
         """There will be no answer, so no later one may go out either."""
@@ -161,10 +169,10 @@ class Coming:
             self._connection.abort()
             self._end(b"")
 
-    def _end(self, framed: bytes) -> None:
+    def _end(self, framed: bytes, *, is_silent: bool = False) -> None:
         if self.framed is None:
             self.framed = framed
-            self._connection.answered(self)
+            self._connection.answered(self, is_silent=is_silent)
 
 
 REFUSALS: Final = {
@@ -342,12 +350,12 @@ class Connection(asyncio.Protocol):
         self._turns.append(refused)
         self._shared.has_answers(self)
 
-    def answered(self, coming: "Coming") -> None:
-        """A message that was handed on has its answer."""
+    def answered(self, coming: "Coming", *, is_silent: bool) -> None:
+        """A message that was handed on has its answer, or will have none: ``is_silent``, as its sender wishes."""
         shared = self._shared
-        if not coming.framed:
+        if is_silent:
             shared.tally.silent += 1
-        elif self._gone:
+        elif coming.framed and self._gone:
             shared.tally.undelivered += 1
         self._active_ns = shared.monotonic_ns()
         shared.has_answers(self)
@@ -448,5 +456,7 @@ def _ns(seconds: float) -> int:
 
 def _place_of(fault: Exception) -> str:
     """What was raised and where; not its text, which can quote the message."""
-    *_, last = traceback.extract_tb(fault.__traceback__)
-    return f"{type(fault).__name__} in {PurePath(last.filename).name} line {last.lineno}"
+    places = traceback.extract_tb(fault.__traceback__)
+    if not places:  # it was not raised
+        return type(fault).__name__
+    return f"{type(fault).__name__} in {PurePath(places[-1].filename).name} line {places[-1].lineno}"

@@ -1,6 +1,6 @@
 """The record as a port (design: Store): what may be asked of it, and how it stands."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -78,8 +78,11 @@ class Record(Lanes, Protocol):
             StoreUnavailable: commits do not work now; told to every waiting caller at once, with ``in_doubt`` where it may have been written.
         """
 
-    def commit_each(self, commits: Sequence[Commit]) -> Awaitable[list[Committed | RecordError]]:
-        """Several, each with a fate of its own, which is what ``commit`` returns or raises. They are queued, in their order, when this returns."""
+    def queue(self, commit: Commit, told: Callable[[Committed | RecordError], None]) -> None:
+        """As ``commit``, for who does not wait: it has its place in the queue when this returns, and keeps it.
+
+        ``told`` is called once, in the loop, with what ``commit`` returns or raises; at once where there is no place.
+        """
 
     async def version(self, stream: str) -> int:
         """How many events the stream has; 0: it does not exist."""

@@ -1,12 +1,18 @@
 """Messages that come together are taken together, and each has a fate of its own: its own answer, its own place in the order, its own failure (D-08)."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
+from interop.conduct.asked import PLAN
+from interop.conduct.decision import HOLD_S
+from interop.conduct.desk import Desk
 from interop.conduct.hospital import Bounds
 from interop.domain.envelope import Opened
-from interop.ports import Direction, StoreUnavailable
+from interop.ports import Commit, Direction, StoreUnavailable
 from tests.conduct.virtual import run
 from tests.conduct.ward import Hospital, Incoming, Said, an_order
 
@@ -122,6 +128,122 @@ def test_sr_53_who_is_cut_while_it_waits_for_room_takes_none_with_it():
         await hospital.settled()
         assert "G0003" not in await journal_of(hospital)
         assert (await hospital.conduct.health()).queues[0].length == 0
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_08_one_is_answered_as_soon_as_it_is_stored_though_another_of_its_turn_is_not_yet():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        queue, later = hospital.life.queue, list[Callable[[], None]]()
+
+        def slow(commit: Commit, told: Callable[[Any], None]) -> None:
+            if any(entry.control_id == "G0002" for entry in commit.journal):
+                later.append(lambda: queue(commit, told))
+            else:
+                queue(commit, told)
+
+        hospital.life.queue = slow  # type: ignore[method-assign]
+        came = together(hospital, an_order(1), an_order(2), an_order(3))
+        receiving = asyncio.create_task(hospital.conduct.intake.receive(came))
+        await asyncio.sleep(1)
+        assert [len(each.answers) for each in came] == [1, 0, 1]
+        receiving.cancel()  # the door has waited long enough; the sender is told CE, and the order is stored all the same
+        await asyncio.wait([receiving])
+        later[0]()
+        await hospital.settled()
+        assert len(await hospital.planned()) == 3, "it is planned at once, and not when somebody finds its intent"
+        assert (await hospital.conduct.health()).queues[0].length == 0
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_53_who_waits_for_room_takes_what_there_is_and_the_rest_when_there_is_more():
+    async def story() -> None:
+        desk = Desk(cast(Any, None), cast(Any, None), cast(Any, None), cast(Any, None), bound=10)
+        assert await desk.reserve(4) == 4
+        assert await desk.reserve(20) == 6
+        waiting = [asyncio.create_task(desk.reserve(most)) for most in (3, 20)]
+        await asyncio.sleep(0)
+        desk.give_back()
+        await asyncio.sleep(0)
+        assert [task.done() for task in waiting] == [True, False]
+        assert waiting[0].result() == 1, "one is enough to go on"
+        desk.give_back(7)
+        assert await waiting[1] == 7
+        desk.give_back(10)
+        assert await desk.reserve() == 1
+
+    run(story())
+
+
+def test_sr_14_the_hold_of_what_waited_for_room_begins_when_it_is_stored():
+    async def story() -> None:
+        hospital = await Hospital.open(bounds=Bounds(planning=1))
+        desk = hospital.conduct._desk
+        await desk.reserve()
+        came = together(hospital, an_order(1))
+        receiving = asyncio.create_task(hospital.conduct.intake.receive(came))
+        await asyncio.sleep(HOLD_S - 2)
+        assert not came[0].answers
+        queue, held_until = hospital.life.queue, []
+
+        def seen(commit: Commit, told: Callable[[Any], None]) -> None:
+            held_until.extend(intent.held_until for intent in commit.intents if intent.kind == PLAN)
+            queue(commit, told)
+
+        hospital.life.queue = seen  # type: ignore[method-assign]
+        desk.give_back()
+        await receiving
+        assert held_until == [hospital.clock.now() + timedelta(seconds=HOLD_S)]
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_14_a_request_that_is_at_the_desk_already_is_there_once_and_leaves_its_room():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        desk = hospital.conduct._desk
+        came = together(hospital, an_order(1))
+        put = desk.put
+
+        def twice(asked: Any) -> None:
+            put(asked)
+            desk._taken += 1  # as whoever takes up what nobody holds has reserved
+            put(asked)
+
+        desk.put = twice  # type: ignore[method-assign]
+        await hospital.conduct.intake.receive(came)
+        await hospital.settled()
+        assert len(await hospital.planned()) == 1
+        assert (await hospital.conduct.health()).queues[0].length == 0
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_08_a_rejection_that_fails_fails_alone():
+    async def story() -> None:
+        hospital = await Hospital.open(fails=lambda number, moment: RuntimeError("ours") if number == 1 else None)
+        came = together(hospital, b"hello", an_order(1))
+        await hospital.conduct.intake.receive(came)
+        assert [str(fault) for fault in came[0].failed] == ["ours"]
+        assert said(came[1]).code == "CA"
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_14_a_bad_message_before_an_order_does_not_let_a_later_one_overtake_it():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        batches = [together(hospital, b"hello", an_order(1)), together(hospital, an_order(2))]
+        await asyncio.gather(*(hospital.conduct.intake.receive(batch) for batch in batches))
+        await hospital.settled()
+        assert await journal_of(hospital) == ["G0001", "G0002"]
         await hospital.close()
 
     run(story())

@@ -11,7 +11,7 @@ The record outlives the server, as a disk does: ``crash`` drops everything the s
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -121,6 +121,7 @@ class Mortal:
         self._record, self._fails = record, fails
         self.commits = 0
         self.dead = False
+        self._telling: set[asyncio.Future[None]] = set()
         self.died: asyncio.Event = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
@@ -142,14 +143,16 @@ class Mortal:
         self._meet(number, "after")
         return committed
 
-    def commit_each(self, commits: Sequence[Commit]) -> "Awaitable[list[Committed | RecordError]]":
-        async def each() -> list[Any]:
-            told = await asyncio.gather(*map(self.commit, commits), return_exceptions=True)
-            for other in (answer for answer in told if isinstance(answer, BaseException) and not isinstance(answer, RecordError)):
-                raise other
-            return list(told)
+    def queue(self, commit: Commit, told: Callable[[Committed | RecordError], None]) -> None:
+        async def tell() -> None:
+            try:
+                told(await self.commit(commit))
+            except RecordError as refused:
+                told(refused)
 
-        return asyncio.ensure_future(each())
+        task = asyncio.ensure_future(tell())  # each begins in its turn
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def claim_intents(self, now: datetime, lease_s: int, limit: int = 50) -> Any:
         if self.dead:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from places import EARLY, StoppedClock
 
-from interop.adapters.store.commit import Bounds, GroupCommitter
+from interop.adapters.store.commit import Bounds, GroupCommitter, Unit
 from interop.adapters.store.steps import Work
 from interop.ports import (
     Busy,
@@ -270,33 +270,50 @@ async def test_closing_a_failing_store_does_not_wait_for_it_to_heal(desk: Desk) 
     assert desk.committer.health().since == EARLY
 
 
-async def test_units_that_were_queued_together_have_each_an_outcome_of_its_own_in_their_order(desk: Desk) -> None:
-    works = [(Commit(projections=(Projected("t", name, "x"),)), size, Priority.ORDERS) for name, size in (("a", 1), ("b", 5000), ("c", 1))]
-    told = desk.committer.submit_each(works)
+def unit(name: str, told: list[Any], size: int = 1) -> Unit:
+    return Unit(Commit(projections=(Projected("t", name, "x"),)), size, Priority.ORDERS, told.append)
+
+
+async def test_who_does_not_wait_is_told_of_each_unit_as_soon_as_its_group_is_committed(desk: Desk) -> None:
+    told: list[list[Any]] = [[] for _ in "abcdef"]
+    for name, mine in zip("abcdef", told, strict=True):
+        desk.committer.queue(unit(name, mine))
+    refused: list[Any] = []
+    desk.committer.queue(unit("too large", refused, size=5000))
+    assert isinstance(refused[0], Busy), "too many bytes for the queue: it is told at once, and what came with it is not"
     desk.backend.go.set()
-    first, second, third = await told
-    assert (type(first), type(third)) == (Committed, Committed)
-    assert isinstance(second, Busy), "too many bytes for the queue; what came with it is not"
-    assert desk.backend.groups == [["a", "c"]]
+    while not told[-1]:
+        await asyncio.sleep(0)
+    assert [len(each) for each in told] == [1] * 6
+    assert desk.backend.groups == [list("abcd"), list("ef")]
 
 
-async def test_who_was_told_that_the_store_does_not_answer_is_told_nothing_else_of_units_queued_together() -> None:
+async def test_who_was_told_that_the_store_does_not_answer_is_told_nothing_else() -> None:
     desk = Desk(Bounds(stuck_after_s=0.02))
-    told = await desk.committer.submit_each([(Commit(projections=(Projected("t", name, "x"),)), 1, Priority.ORDERS) for name in "ab"])
-    assert [(type(outcome), outcome.in_doubt) for outcome in told if isinstance(outcome, StoreUnavailable)] == [
-        (StoreUnavailable, True)
-    ] * 2
+    told: list[Any] = []
+    desk.committer.queue(unit("a", told))
+    while not told:
+        await asyncio.sleep(0.01)
+    assert [(type(outcome), outcome.in_doubt) for outcome in told] == [(StoreUnavailable, True)]
     desk.backend.go.set()
     while desk.committer.health().state is not StoreState.OPEN:
         await asyncio.sleep(0.01)
+    assert len(told) == 1
     await desk.committer.close()
 
 
-async def test_a_caller_of_several_who_gave_up_before_its_turn_has_none_of_them_committed(desk: Desk) -> None:
-    first = await desk.queued("a")
-    gone = desk.committer.submit_each([(Commit(projections=(Projected("t", name, "x"),)), 1, Priority.ORDERS) for name in "bc"])
-    gone.cancel()
-    rest = await desk.queued("d")
+async def test_one_who_fails_when_it_is_told_keeps_nobody_else_from_being_told(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_: Any) -> None:
+        raise RuntimeError("a fault of the caller")
+
+    told: list[Any] = []
+    failing = unit("a", told)
+    failing.told = fails
+    desk.committer.queue(failing)
+    desk.committer.queue(unit("b", told))
     desk.backend.go.set()
-    await asyncio.gather(*first, *rest)
-    assert desk.backend.groups == [["a"], ["d"]]
+    while not told:
+        await asyncio.sleep(0)
+    assert isinstance(told[0], Committed)
+    assert "could not be told" in caplog.text
+    assert isinstance(await desk.submit("c"), Committed)

@@ -255,6 +255,37 @@ def test_a_connection_whose_answer_will_never_come_is_cut_rather_than_answered_o
     run(story())
 
 
+def test_d_08_a_message_that_the_intake_forgets_is_answered_ce_and_holds_nothing_up(run: Run):
+    async def story() -> None:
+        class Forgets(Intake):
+            async def receive(self, incoming):
+                await super().receive([each for each in incoming if b"M1" not in each.message])
+
+        async with a_door(intake=Forgets()) as ward:
+            talker = await ward.connect()
+            talker.send(*numbered(2))
+            answers = [await talker.hear() for _ in range(2)]
+            assert [(answer.code, answer.control_id) for answer in answers] == [(AckCode.CE, "M1"), (AckCode.CA, "M2")]
+            assert ward.door.figures().in_flight == 0
+            assert (Incident.INTAKE_FAILED, "NotAnswered") in {(incident, detail) for incident, _, detail in ward.told}
+
+    run(story())
+
+
+def test_what_was_cut_is_not_counted_as_a_message_whose_sender_wants_no_answer(run: Run):
+    async def story() -> None:
+        async with a_door() as ward:
+            ward.intake.hold_all = True
+            talker = await ward.connect()
+            talker.send(*numbered(3))
+            await until(lambda: ward.door.figures().in_flight == 3)
+            assert await ward.door.stop(within_s=0.01) == 4, "one connection and three messages"
+            figures = ward.door.figures()
+            assert (figures.tally.received, figures.tally.silent, figures.tally.answered, figures.in_flight) == (3, 0, 0, 0)
+
+    run(story())
+
+
 def test_sec_30_nothing_of_a_message_is_told_or_logged(run: Run, caplog: pytest.LogCaptureFixture):
     async def story() -> None:
         async with a_door(limits=replace(Limits(), message_bytes=4000)) as ward:

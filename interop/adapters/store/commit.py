@@ -46,38 +46,25 @@ class Bounds:
 DEFAULT_BOUNDS = Bounds()
 
 
-class Caller:
-    """Who waits for the outcomes of so many units, which are told together when the last of them is known."""
-
-    __slots__ = ("_left", "_outcomes", "told")
-
-    def __init__(self, units: int) -> None:
-        self.told: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._outcomes: list[Outcome | None] = [None] * units
-        self._left = units
-
-    def tell(self, place: int, outcome: Outcome) -> None:
-        """The first outcome that is told of a unit stands: who was told that the store does not answer is told nothing else later."""
-        if self._outcomes[place] is not None:
-            return
-        self._outcomes[place] = outcome
-        self._left -= 1
-        if not self._left and not self.told.done():  # done: it was cancelled while the group was being committed
-            self.told.set_result([outcome for outcome in self._outcomes if outcome is not None])
-
-
 @dataclass(slots=True, eq=False)
 class Unit:
-    """One work, and which of its caller's it is."""
+    """One work, and whom to tell of its outcome."""
 
     work: Work
     size: int
     priority: Priority
-    caller: Caller
-    place: int = 0
+    told: Callable[[Outcome], None]
+    is_told: bool = False  # or nobody wants to know any more
 
     def tell(self, outcome: Outcome) -> None:
-        self.caller.tell(self.place, outcome)
+        """The first word stands: who was told that the store does not answer is told nothing else later."""
+        if self.is_told:
+            return
+        self.is_told = True
+        try:
+            self.told(outcome)
+        except Exception:  # it keeps nobody else from being told
+            log.exception("the outcome of a commit could not be told")
 
 
 @dataclass(slots=True)
@@ -117,7 +104,7 @@ class Queue:
                     unit = line.popleft()
                     self.units -= 1
                     self.bytes -= unit.size
-                    if unit.caller.told.cancelled():
+                    if unit.is_told:
                         continue
                     group.append(unit)
                     size += unit.size
@@ -151,27 +138,32 @@ class GroupCommitter:
     _cause: StoreUnavailable | None
 
     async def submit(self, work: Work, size: int, priority: Priority) -> Outcome:
-        """Queue one unit and wait for its outcome. Raises: RecordError: of this unit only."""
-        (outcome,) = await self.submit_each([(work, size, priority)])
-        if isinstance(outcome, RecordError):
-            raise outcome
-        return outcome
+        """Queue one unit and wait for its outcome; who gives up before its turn has it left out. Raises: RecordError: of this unit only."""
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        unit = Unit(work, size, priority, lambda told: None if outcome.done() else outcome.set_result(told))
+        self.queue(unit)
+        try:
+            told = await outcome
+        except asyncio.CancelledError:
+            unit.is_told = True
+            raise
+        if isinstance(told, RecordError):
+            raise told
+        return told
 
-    def submit_each(self, works: Sequence[tuple[Work, int, Priority]]) -> "asyncio.Future[list[Outcome]]":
-        """Queue units in their order, each of which has an outcome of its own; one that cannot be queued has its error for outcome."""
-        caller = Caller(len(works))
-        for place, (work, size, priority) in enumerate(works):
-            unit = Unit(work, size, priority, caller, place)
+    def queue(self, unit: Unit) -> None:
+        """Queue it. It is told once, in the loop; at once where it cannot be queued."""
+        if self._closing.is_set():
+            unit.tell(StoreClosed("the record is closed"))
+        elif self._cause is not None:
+            unit.tell(_again(self._cause))
+        else:
             try:
-                if self._closing.is_set():
-                    raise StoreClosed("the record is closed")
-                if self._cause is not None:
-                    raise _again(self._cause)
                 self._queue.add(unit)
-            except RecordError as refused:
-                unit.tell(refused)
-        self._work_came.set()
-        return caller.told
+            except Busy as full:
+                unit.tell(full)
+            else:
+                self._work_came.set()
 
     def health(self) -> StoreHealth:
         """The state now, without asking the database."""

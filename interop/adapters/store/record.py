@@ -2,12 +2,12 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from interop.adapters.store.commit import GroupCommitter
+from interop.adapters.store.commit import GroupCommitter, Unit
 from interop.adapters.store.group import Outcome
 from interop.adapters.store.steps import Clear, Prune
 from interop.ports import (
@@ -59,14 +59,14 @@ class CommittingRecord(ABC):
         """Intents that nobody holds at ``now``."""
 
     async def commit(self, commit: Commit) -> Committed:
-        (outcome,) = await self.commit_each([commit])
-        if isinstance(outcome, RecordError):
-            raise outcome
+        outcome = await self._committer.submit(commit, commit.size(), commit.priority)
+        if not isinstance(outcome, Committed):
+            raise TypeError(f"a commit was answered with {type(outcome).__name__}")
         return outcome
 
-    def commit_each(self, commits: Sequence[Commit]) -> Awaitable[list[Committed | RecordError]]:
-        told = self._committer.submit_each([(commit, commit.size(), commit.priority) for commit in commits])
-        return cast(Awaitable[list[Committed | RecordError]], told)  # only a chore is answered with a number
+    def queue(self, commit: Commit, told: Callable[[Committed | RecordError], None]) -> None:
+        # only a chore is answered with a number
+        self._committer.queue(Unit(commit, commit.size(), commit.priority, cast(Callable[[Outcome], None], told)))
 
     async def put_release(self, release: StoredRelease) -> None:
         await self.commit(Commit(releases=(release,), priority=Priority.BULK))
