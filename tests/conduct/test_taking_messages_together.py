@@ -247,3 +247,17 @@ def test_sr_14_a_bad_message_before_an_order_does_not_let_a_later_one_overtake_i
         await hospital.close()
 
     run(story())
+
+
+def test_sr_14_large_messages_that_are_read_in_several_turns_of_the_loop_are_not_overtaken_by_small_ones():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        note = b"NTE|1||" + b"x" * 70_000 + b"\r"
+        batches = [together(hospital, *(an_order(number) + note for number in (1, 2, 3))), together(hospital, an_order(4))]
+        await asyncio.gather(*(hospital.conduct.intake.receive(batch) for batch in batches))
+        assert [said(each).code for batch in batches for each in batch] == ["CA"] * 4
+        await hospital.settled()
+        assert await journal_of(hospital) == ["G0001", "G0002", "G0003", "G0004"]
+        await hospital.close()
+
+    run(story())
