@@ -100,14 +100,18 @@ def test_an_acknowledgement_without_its_commit_is_found(monkeypatch: pytest.Monk
     from interop.conduct.intake import Intake
     from interop.domain.envelope import Accept
 
-    accepts = Intake._accept
+    receives = Intake.receive
     seen = 0
 
-    async def forgetful(self: Intake, *words: Any) -> Any:
+    async def forgetful(self: Intake, incoming: Any) -> None:
         nonlocal seen
         seen += 1
-        return (Accept.COMMITTED, "LOST1", words[3]) if seen == 7 else await accepts(self, *words)
+        if seen != 7:
+            await receives(self, incoming)
+            return
+        for each in incoming:
+            each.answer(self._renderer.accept(each.message, Accept.COMMITTED, "LOST1", each.received_at))
 
-    monkeypatch.setattr(Intake, "_accept", forgetful)
+    monkeypatch.setattr(Intake, "receive", forgetful)
     with pytest.raises(Broken, match="planned 0 times"):
         ward_run(seed=6, lives=20, pumps=4, faults=SIMPLE)
