@@ -71,6 +71,7 @@ class Desk:
         self._few_at = 0.0  # when the first of those that have begun did
         self._next_few_at = 0.0
         self._look: asyncio.TimerHandle | None = None
+        self._is_stopped = False
 
     @property
     def ids(self) -> Set[str]:
@@ -110,8 +111,9 @@ class Desk:
                 turn.set_result(self._take(most))
 
     def put(self, asked: Asked) -> None:
-        """Plan this request, for which there is room. It is durable already; and if it is here already, taken up again from there, it is here once."""
-        if asked.id in self._work:
+        """Plan this request, for which there is room. It is durable already: it is left to the next start when this one is over, and it is here once
+        when it was taken up again from the store meanwhile."""
+        if self._is_stopped or asked.id in self._work:
             self.give_back()
             return
         self._quiet_since = asyncio.get_running_loop().time()
@@ -209,7 +211,8 @@ class Desk:
             await asyncio.sleep(0 if begun else QUIET_S)  # what is done is counted out in its callback, which must have its turn
 
     async def stop(self) -> None:
-        """Drop what is here: every request's intent is in the store."""
+        """Drop what is here and what still comes: every request's intent is in the store."""
+        self._is_stopped = True
         while self._waiting:
             del self._work[self._waiting.pop()[0].id]
             self.give_back()

@@ -14,7 +14,7 @@ from interop.conduct.desk import Desk
 from interop.conduct.resources import NotThere, Stored
 from interop.conduct.world import Ids, ReleaseBook
 from interop.domain.case import BedsideScan, ContainerLabel
-from interop.domain.envelope import Wanted
+from interop.domain.envelope import Wanted, about_pump
 from interop.domain.patient import PatientId
 from interop.domain.release import Release
 from interop.ports import AuditRow, Clock, Direction, JournalEntry, Record
@@ -65,7 +65,7 @@ class Scanning:
             label = label_of(scanned.container, self._book().newest())
             scan = BedsideScan(id, now, scanned.clinician, scanned.patient, scanned.pump_id, scanned.channel_id, label)
             content = sha256("\n".join((stored.id, str(stored.version), id)).encode()).hexdigest()
-            about = frozenset({f"order {stored.id}", f"pump {scanned.pump_id}"})
+            about = frozenset({f"order {stored.id}", about_pump(scanned.pump_id)})
             wanted = Asked(id, stored.body, stored.sender, id, content, Wanted.NEVER, now, about, scan)
             decision = Decision(
                 steps=(Step(id, PLAN, stored.sender, wanted.body()),),

@@ -65,6 +65,16 @@ class Opened:
     about: frozenset[str]
 
 
+def about_order(placer_order_number: str) -> str:
+    """The order as ``Opened.about`` names it."""
+    return f"placer_order_number {placer_order_number}"
+
+
+def about_pump(pump_id: str) -> str:
+    """The pump as ``Opened.about`` names it: a message and a scan that ask for something on it are planned in turn."""
+    return f"pump_id {pump_id}"
+
+
 class Accept(Enum):
     """MSA-1 of the accept answer (D-08)."""
 

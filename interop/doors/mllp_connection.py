@@ -29,8 +29,9 @@ class Receiver(Protocol):
         """Take the messages that came in one turn of the loop, each durably, and answer each by ``Coming.answer`` as soon as its answer is known.
 
         They stand in the order in which a connection's messages came, and it is called again before it has returned: that they take effect in that
-        order is its own care. It goes on to its end, or to ``Limits.answer_s``, when a connection is gone. What it has not answered when it ends, in
-        whatever way, is answered CE, "not stored, send again": it must be able to tell a message that comes again.
+        order is its own care. It goes on to its end, or to ``Limits.answer_s``, when a connection is gone. What it has not answered when it ends, by
+        itself, too late or by raising, is answered CE, "not stored, send again": it must be able to tell a message that comes again. When it is
+        cancelled the connections are closed without an answer.
         """
 
 
@@ -97,17 +98,15 @@ class Shared:
             fault: Exception = NotAnswered()
         except Exception as raised:
             fault = raised
-        except BaseException:
-            for each in coming:
-                each.give_up()
-            raise
         for each in coming:
             each.fail(fault)
 
     def _worked(self, coming: list["Coming"], task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            for each in coming:  # also of a task that was cancelled before its first step
-                each.give_up()
+        """However it ended, cancelled before its first step or by a fault of the door: what has no answer will have none."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            coming[0].tell(fault)
+        for each in coming:
+            each.give_up()
         self.working.discard(task)
         self.changed.set()
 
@@ -120,11 +119,7 @@ class Shared:
     def _write(self) -> None:
         writing, self.writing = self.writing, {}
         for connection in writing:
-            try:
-                connection.proceed()
-            except Exception as fault:  # of that connection, and of none that waits for its turn here
-                connection.tell_failed(fault)
-                connection.abort()
+            connection.go_on()
 
 
 class NotAnswered(Exception):
@@ -135,7 +130,7 @@ class Coming:
     """A message that came on a connection, and the place of its answer in the order of that connection's answers.
 
     Attributes:
-        message: as it came, without its frame.
+        message: as it came, without its frame; empty once it is answered, for others of its turn may wait for long.
         peer: who sent it.
         received_at: when it was there whole.
         framed: the answer; ``None`` until there is one, and empty when none is wanted.
@@ -161,7 +156,11 @@ class Coming:
         """CE: the sender sends again what we may or may not have stored."""
         if self.framed is None:
             self._end(self._connection.own_answer(self.message, AckCode.CE, NOT_STORED))
-            self._connection.tell_failed(fault)
+            self.tell(fault)
+
+    def tell(self, fault: BaseException) -> None:
+        """Of a fault that it met."""
+        self._connection.tell_failed(fault)
 
     def give_up(self) -> None:
         """There will be no answer, so no later one may go out either."""
@@ -171,7 +170,7 @@ class Coming:
 
     def _end(self, framed: bytes, *, is_silent: bool = False) -> None:
         if self.framed is None:
-            self.framed = framed
+            self.framed, self.message = framed, b""
             self._connection.answered(self, is_silent=is_silent)
 
 
@@ -266,7 +265,7 @@ class Connection(asyncio.Protocol):
         self._gone = True
         self._held = None
         self._shared.open.discard(self)
-        self._shared.slots.forget(self.proceed)
+        self._shared.slots.forget(self.go_on)
         for timer in (self._timer, self._rate_timer):
             if timer is not None:
                 timer.cancel()
@@ -282,7 +281,7 @@ class Connection(asyncio.Protocol):
         """Take no more, answer what was handed on, then close."""
         self._finishing = True
         self._held = None
-        self._shared.slots.forget(self.proceed)
+        self._shared.slots.forget(self.go_on)
         self._settle()
 
     def abort(self) -> None:
@@ -290,6 +289,14 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     # ── in order ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def go_on(self) -> None:
+        """``proceed`` as whoever makes room or brings an answer calls it: a fault is of this connection, and not of theirs."""
+        try:
+            self.proceed()
+        except Exception as fault:
+            self.tell_failed(fault)
+            self.abort()
 
     def proceed(self) -> None:
         """Write the answers whose turn it is, hand on what there is room for, and read on if that was all."""
@@ -332,7 +339,7 @@ class Connection(asyncio.Protocol):
                 self._shared.tally.rate_limited += 1
                 self._rate_timer = asyncio.get_running_loop().call_later(wait_ns / SECOND_NS, self._waited)
             return False
-        if not isinstance(self._held, Broken) and not self._shared.slots.take(self.proceed):
+        if not isinstance(self._held, Broken) and not self._shared.slots.take(self.go_on):
             return False
         self._rate.take(now)
         return True
@@ -361,7 +368,7 @@ class Connection(asyncio.Protocol):
         shared.has_answers(self)
         shared.slots.give_back()
 
-    def tell_failed(self, fault: Exception) -> None:
+    def tell_failed(self, fault: BaseException) -> None:
         self._shared.tally.intake_failed += 1
         self._shared.tell(Incident.INTAKE_FAILED, str(self.peer), _place_of(fault))
 
@@ -454,7 +461,7 @@ def _ns(seconds: float) -> int:
     return int(seconds * SECOND_NS)
 
 
-def _place_of(fault: Exception) -> str:
+def _place_of(fault: BaseException) -> str:
     """What was raised and where; not its text, which can quote the message."""
     places = traceback.extract_tb(fault.__traceback__)
     if not places:  # it was not raised

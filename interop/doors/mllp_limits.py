@@ -136,7 +136,7 @@ class Tally:
         answered: answers written, those of the door itself among them.
         silent: messages whose sender wanted no answer.
         undelivered: answers whose connection was gone: their sender will ask again.
-        intake_failed: messages that the intake raised an error for, or took too long for; answered CE.
+        intake_failed: messages that the intake raised an error for, forgot or took too long for, which are answered CE; and faults of the door itself.
         refused: frames that hold no message, by why; answered CR.
         unterminated: connections that ended within a frame.
         garbage_bytes: bytes between frames.

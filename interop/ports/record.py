@@ -56,9 +56,9 @@ class Retention:
 
 
 class Record(Lanes, Protocol):
-    """The record of interop: one write path, ``commit``; reads that may lag behind nobody's commit but those in flight.
+    """The record of interop: one write path, ``commit``, or ``queue`` for who does not wait; reads that may lag behind nobody's commit but those in flight.
 
-    Every method may raise StoreUnavailable; ``Busy`` means too many wait already. Cancelling a caller does not undo a commit already taken up.
+    Every method that waits may raise StoreUnavailable; ``Busy`` means too many wait already. Cancelling a caller does not undo a commit already taken up.
     """
 
     @property

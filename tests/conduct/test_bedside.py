@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from interop.conduct.about import about_order
+from interop.conduct.asked import Asked
 from interop.conduct.bedside import Adt, NotSo, PatientFact, ToAssociate
 from interop.conduct.infusions import infusion_at, run_on, unassociated
 from interop.conduct.resources import Incoming, Stored
@@ -111,6 +112,26 @@ def test_d_11_a_wristband_container_or_channel_that_does_not_fit_is_refused(word
         id = await scanned(hospital, await a_stored_order(hospital), **words)
         assert code in await refused_with(hospital, id)
         assert pump.offers == []
+
+    run(story())
+
+
+def test_sr_14_a_scan_and_a_message_that_are_about_one_pump_are_planned_in_turn() -> None:
+    async def story() -> None:
+        hospital, _ = await a_hospital()
+        desk, about = hospital.conduct._desk, list[frozenset[str]]()
+        put = desk.put
+
+        def seen(asked: Asked) -> None:
+            about.append(asked.about)
+            put(asked)
+
+        desk.put = seen  # type: ignore[method-assign]
+        await scanned(hospital, await a_stored_order(hospital))
+        await hospital.send(an_order(2))
+        await hospital.settled()
+        by_scan, by_message = about
+        assert by_scan & by_message == {"pump_id LVP-0001"}
 
     run(story())
 

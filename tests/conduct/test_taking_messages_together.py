@@ -11,6 +11,7 @@ from interop.conduct.asked import PLAN
 from interop.conduct.decision import HOLD_S
 from interop.conduct.desk import Desk
 from interop.conduct.hospital import Bounds
+from interop.conduct.intake import AT_ONCE
 from interop.domain.envelope import Opened
 from interop.ports import Commit, Direction, StoreUnavailable
 from tests.conduct.virtual import run
@@ -258,6 +259,89 @@ def test_sr_14_large_messages_that_are_read_in_several_turns_of_the_loop_are_not
         assert [said(each).code for batch in batches for each in batch] == ["CA"] * 4
         await hospital.settled()
         assert await journal_of(hospital) == ["G0001", "G0002", "G0003", "G0004"]
+        await hospital.close()
+
+    run(story())
+
+
+def test_sr_53_what_the_store_tells_after_the_stop_is_left_to_the_next_start():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        queue, later = hospital.life.queue, list[Callable[[], None]]()
+        hospital.life.queue = lambda commit, told: later.append(lambda: queue(commit, told))  # type: ignore[method-assign]
+        receiving = asyncio.create_task(hospital.conduct.intake.receive(together(hospital, an_order(1))))
+        await asyncio.sleep(1)
+        receiving.cancel()
+        await asyncio.wait([receiving])
+        await hospital.conduct.stop()
+        later[0]()
+        await asyncio.sleep(60)
+        assert not await hospital.planned(), "a server that has stopped offers nothing"
+        assert await hospital.undone() == 1, "and its intent is there for the next"
+        await hospital.restart()
+        await hospital.settled()
+        assert len(await hospital.planned()) == 1
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_08_a_fault_of_ours_in_queueing_one_fails_that_one_alone_and_takes_no_room():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        queue = hospital.life.queue
+
+        def faulty(commit: Commit, told: Callable[[Any], None]) -> None:
+            if any(entry.control_id == "G0002" for entry in commit.journal):
+                raise ValueError("a fault in queueing")
+            queue(commit, told)
+
+        hospital.life.queue = faulty  # type: ignore[method-assign]
+        came = together(hospital, an_order(1), an_order(2), an_order(3))
+        await hospital.conduct.intake.receive(came)
+        assert [(len(each.answers), len(each.failed)) for each in came] == [(1, 0), (0, 1), (1, 0)]
+        await hospital.settled()
+        assert (await hospital.conduct.health()).queues[0].length == 0
+        await hospital.close()
+
+    run(story())
+
+
+def test_d_08_a_fault_of_ours_in_answering_one_keeps_no_answer_of_the_others():
+    async def story() -> None:
+        hospital = await Hospital.open()
+        desk = hospital.conduct._desk
+        put = desk.put
+
+        def faulty(asked: Any) -> None:
+            if asked.control_id == "G0001":
+                raise RuntimeError("a fault at the desk")
+            put(asked)
+
+        desk.put = faulty  # type: ignore[method-assign]
+        came = together(hospital, an_order(1), an_order(2), an_order(3))
+        receiving = asyncio.create_task(hospital.conduct.intake.receive(came))
+        await asyncio.sleep(1)
+        assert [len(each.answers) for each in came] == [0, 1, 1]
+        receiving.cancel()
+        await asyncio.wait([receiving])
+        await hospital.close()
+
+    run(story())
+
+
+def test_a_hundred_answers_are_not_given_in_one_turn_of_the_loop():
+    async def story() -> None:
+        hospital = await Hospital.open(fails=lambda number, moment: StoreUnavailable("full"))
+        came = together(hospital, *(an_order(number) for number in range(1, 3 * AT_ONCE)))
+        receiving = asyncio.create_task(hospital.conduct.intake.receive(came))
+        most, answered = 0, 0
+        while not receiving.done():
+            await asyncio.sleep(0)
+            now = sum(len(each.answers) for each in came)
+            most, answered = max(most, now - answered), now
+        assert answered == len(came)
+        assert most <= AT_ONCE
         await hospital.close()
 
     run(story())

@@ -1,6 +1,7 @@
 """The MLLP door over real sockets: every message is answered, in its order, and nobody can do harm to anybody else's messages."""
 
 import asyncio
+import itertools
 import logging
 import socket
 import struct
@@ -272,6 +273,35 @@ def test_d_08_a_message_that_the_intake_forgets_is_answered_ce_and_holds_nothing
     run(story())
 
 
+def test_a_fault_of_the_door_in_failing_one_message_holds_no_slot_of_the_others(run: Run):
+    async def story() -> None:
+        ids = (f"D{number}" for number in itertools.count(1))
+        broken = False
+
+        def new_id() -> str:
+            nonlocal broken
+            if broken:
+                broken = False
+                raise RuntimeError("no ids")
+            return next(ids)
+
+        class Fails(Intake):
+            async def receive(self, incoming):
+                nonlocal broken
+                broken = True
+                raise RuntimeError("no book")
+
+        async with a_door(intake=Fails(), new_id=new_id) as ward:
+            talkers = [await ward.connect() for _ in range(3)]
+            for talker in talkers:
+                talker.send(*numbered(2))
+            for talker in talkers:
+                await talker.heard_all()
+            await until(lambda: ward.door.figures().in_flight == 0)
+
+    run(story())
+
+
 def test_what_was_cut_is_not_counted_as_a_message_whose_sender_wants_no_answer(run: Run):
     async def story() -> None:
         async with a_door() as ward:
@@ -403,6 +433,7 @@ def test_sec_42_a_peer_that_is_too_fast_is_read_more_slowly_on_all_its_connectio
             await ward.came(2)
             other.send(*numbered(3, "B"))
             await until(lambda: ward.tally.rate_limited == 1)
+            await ward.came(3)
             assert ward.intake.came == ["A1", "A2", "B1"]
             another_peer = await ward.connect(local_addr=("127.0.0.9", 0))
             assert (await another_peer.ask(order("C1"))).control_id == "C1"

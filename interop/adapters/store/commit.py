@@ -9,7 +9,7 @@ from typing import Protocol
 
 from interop.adapters.store.group import Outcome
 from interop.adapters.store.steps import Work
-from interop.ports import Busy, Clock, Commit, Committed, Priority, RecordError, StoreClosed, StoreHealth, StoreState, StoreUnavailable
+from interop.ports import Busy, Clock, Committed, Priority, RecordError, StoreClosed, StoreHealth, StoreState, StoreUnavailable
 
 log = logging.getLogger("interop.store")
 
@@ -295,8 +295,3 @@ class GroupCommitter:
 def _again(failure: StoreUnavailable, in_doubt: bool | None = None) -> StoreUnavailable:
     """The same failure as an exception of its own: each caller raises its own, with its own traceback."""
     return type(failure)(failure.cause, in_doubt=failure.in_doubt if in_doubt is None else in_doubt)
-
-
-def size_of(work: Work) -> int:
-    """Bytes that a unit weighs in queue and group; a chore weighs nothing."""
-    return work.size() if isinstance(work, Commit) else 0

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 from interop.adapters.store import rows, schema, sql
-from interop.adapters.store.commit import size_of
 from interop.adapters.store.group import Outcome, Standing, each_alone, together
 from interop.adapters.store.partitions import make_ahead
 from interop.adapters.store.postgres_link import (
@@ -22,7 +21,23 @@ from interop.adapters.store.postgres_link import (
     revision,
     unavailable,
 )
-from interop.adapters.store.steps import Change, Clear, Delete, Insert, Look, Lookup, Prune, Savepoint, Script, Step, T, Upsert, Work, Write
+from interop.adapters.store.steps import (
+    Change,
+    Clear,
+    Delete,
+    Insert,
+    Look,
+    Lookup,
+    Prune,
+    Savepoint,
+    Script,
+    Step,
+    T,
+    Upsert,
+    Work,
+    Write,
+    size_of,
+)
 from interop.ports import Clock, RecordWentBack, StoreFull, StoreUnavailable, Unfit
 
 BEGIN = "BEGIN; SELECT 1 FROM counters WHERE id = 1 FOR UPDATE"  # the statements after it see all that was committed before

@@ -166,7 +166,10 @@ class SqlReads(ABC):
     # ── lanes ──
 
     async def _free_lanes(self, destination: str, now: datetime, limit: int) -> list[tuple[str, int, int]]:
-        """(destination, lane, epoch) of lanes that nobody holds and that have something to send, by the most urgent of it, and of the same by the older."""
+        """(destination, lane, epoch) of lanes that nobody holds and that have something to send.
+
+        The most urgent first, and of those that are as urgent the one whose message of that urgency is older.
+        """
         where = "AND l.destination = $3" if destination else ""
         asked = await self._ask(
             f"""SELECT destination, lane, epoch FROM (

@@ -48,7 +48,7 @@ class CommittingRecord(ABC):
 
     @abstractmethod
     async def _free_lanes(self, destination: str, now: datetime, limit: int) -> list[tuple[str, int, int]]:
-        """(destination, lane, epoch) of lanes that nobody holds and that have something to send, the most urgent first."""
+        """(destination, lane, epoch) of lanes that nobody holds and that have something to send, the most urgent first, and of those the oldest."""
 
     @abstractmethod
     async def _lane_epoch(self, destination: str, lane: int) -> int:

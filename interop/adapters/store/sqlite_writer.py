@@ -8,11 +8,10 @@ from typing import Any
 
 from interop.adapters.store import rows, schema, sql
 from interop.adapters.store.chain import instant_text
-from interop.adapters.store.commit import size_of
 from interop.adapters.store.group import Outcome, Standing, each_alone, together
 from interop.adapters.store.rows import Table
 from interop.adapters.store.sqlite_file import SqliteFile, from_sqlite, to_sqlite
-from interop.adapters.store.steps import Change, Delete, Look, Lookup, Savepoint, Script, Step, T, Upsert, Work, Write
+from interop.adapters.store.steps import Change, Delete, Look, Lookup, Savepoint, Script, Step, T, Upsert, Work, Write, size_of
 from interop.adapters.store.worker import Worker
 from interop.ports import RecordWentBack, StoreFull, StoreUnavailable, Unfit
 

@@ -90,3 +90,8 @@ T = TypeVar("T")
 Script = Generator[Step, list[Any], T]
 Chore = Prune | Clear
 Work = Commit | Chore
+
+
+def size_of(work: Work) -> int:
+    """Bytes that it writes, near enough; a chore weighs nothing."""
+    return work.size() if isinstance(work, Commit) else 0

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from interop.domain.envelope import Accept, CannotBe, NotAccepted, Opened, Wanted
+from interop.domain.envelope import Accept, CannotBe, NotAccepted, Opened, Wanted, about_order, about_pump
 from interop.domain.finding import Finding
 from interop.domain.request import OrderRequest
 from interop.domain.sender import Format, SenderProfile
@@ -150,11 +150,11 @@ def _read_header(message: Message, profiles: Iterable[SenderProfile]) -> _Headed
 def _about(message: Message, profile: SenderProfile) -> frozenset[str]:
     """The order and the pump, each at the profile's place for it or else the standard's (ORC-2, OBX-18 of the pump's OBX)."""
     named: list[str] = []
-    for name, standard in (("placer_order_number", _order_number), ("pump_id", _pump_id)):
+    for name, standard, about in (("placer_order_number", _order_number, about_order), ("pump_id", _pump_id, about_pump)):
         rule = profile.places.get(name)
         text = standard(message) if rule is None else read_text(message, profile, rule)
         if text:
-            named.append(f"{name} {text}")
+            named.append(about(text))
     return frozenset(named)
 
 
