@@ -10,7 +10,7 @@ from hypothesis import event as outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interop.domain.document import Document, Kind
+from interop.domain.document import Document, Kind, Status
 from interop.domain.events.association import AssociationBasis
 from interop.domain.events.event import PumpSaid
 from interop.domain.events.infusion import (
@@ -181,6 +181,24 @@ def test_sr_50_sr_51_whatever_happens_on_the_way_nothing_is_told_twice_too_much_
     stream = fold(ward.history)
     assert stream is not None
     outcome(f"associations: {len(stream.associations)}, ended: {stream.state is State.ENDED}")
+
+
+def test_sr_51_what_is_given_after_an_association_was_void_is_in_the_next_ones_chart_alone() -> None:
+    ward, count = Ward(), Counter({"associations": 1})
+    ward.gives(Fraction(3))
+    ward.hears(ward.word("toggle", told=True))
+    _move(ward, "void", count)
+    _move(ward, "associate", count)
+    ward.hears(ward.word("toggle", told=True))
+    ward.gives(Fraction(7))
+    ward.hears(ward.word("toggle", told=True))
+    steps = steps_of(ward.history)
+    void, *its = administrations(steps, ABOUTS[ORDER])
+    assert {one.status for one in (void, *its)} == {Status.ENTERED_IN_ERROR}
+    assert void.end == EIGHT + timedelta(minutes=1), "it ends when it was found to be wrong"
+    assert [one.volume for one in its] == [ml(Fraction(3))]
+    _, *others = administrations(steps, ABOUTS[OTHER_ORDER])
+    assert [one.volume for one in others] == [ml(Fraction(7))]
 
 
 def _move(ward: Ward, what: str, count: Counter[str]) -> None:

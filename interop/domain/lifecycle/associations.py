@@ -33,7 +33,8 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """One patient and order for a time. ``until`` None: it still is. ``is_void``: it never was true, and its documents are entered in error.
+    """One patient and order for a time. ``until`` None: it still is. ``is_void``: it never was true, and its documents, which
+    go no further than ``until``, are entered in error.
 
     ``left_because`` None: it still is, or it was back-filled with its end.
     """
@@ -80,9 +81,14 @@ def after(known: Associations, event: AssociationEvent) -> Associations:
             cause = event.cause
             return _changed(known, event, lambda one: one.is_live, lambda one: replace(one, until=event.at, left_because=cause))
         case AssociationVoided():
-            return _changed(known, event, lambda one: not one.is_void, lambda one: replace(one, is_void=True))
+            at = event.at  # it says no more than it had said by then: what comes later is another's, or nobody's
+            return _changed(known, event, lambda one: not one.is_void, lambda one: _void(one, at))
         case _:
             raise Contradiction("no event of an association that is known here")
+
+
+def _void(one: Association, at: datetime) -> Association:
+    return replace(one, is_void=True, until=one.until or max(one.since, at))
 
 
 def _opened(known: Associations, event: AssociationMade | AssociationBackfilled, since: datetime, until: datetime | None) -> Associations:
