@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("ward", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# A build that goes red says something of the change, so its generated cases are the same each time; ``--hypothesis-profile=explore`` looks for new ones.
+settings.register_profile("ward", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, derandomize=True)
+settings.register_profile("explore", settings.get_profile("ward"), derandomize=False)
 settings.load_profile("ward")
 
 
