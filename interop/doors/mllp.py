@@ -21,8 +21,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from interop.doors.mllp_connection import Coming, Connection, Incident, Receiver, Shared
+from interop.doors.mllp_connection import Connection
 from interop.doors.mllp_limits import Figures, Limits, Rate
+from interop.doors.mllp_messages import Coming, Incident, Receiver, Shared
 from interop.doors.mllp_tls import InsecureDoor, check_context
 from interop.ports import Clock
 from interop.wire.hl7v2.ack import NOBODY, AckCode, ReceivedHeader, Us, write_ack

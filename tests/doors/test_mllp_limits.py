@@ -10,8 +10,9 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from interop.doors.mllp import Limits
-from interop.doors.mllp_connection import Connection, Shared
+from interop.doors.mllp_connection import Connection
 from interop.doors.mllp_limits import SECOND_NS, Rate, Slots
+from interop.doors.mllp_messages import Shared
 from interop.doors.mllp_peer import DEMO_PEER, Bindings, Certificate, Peer, peer_of
 from tests.clients.door import ByHand, Intake, StoppedClock
 

@@ -18,8 +18,9 @@ import pytest
 from interop.adapters.store.commit import Bounds as StoreBounds
 from interop.adapters.store.memory import MemoryRecord
 from interop.conduct.hospital import Bounds
-from interop.doors.mllp_connection import Connection, Shared
+from interop.doors.mllp_connection import Connection
 from interop.doors.mllp_limits import Limits
+from interop.doors.mllp_messages import Shared
 from interop.ports import Direction, StoreUnavailable
 from interop.wire.hl7v2.mllp import frame
 from tests.conduct.virtual import LoopClock, run
