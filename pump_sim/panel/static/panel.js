@@ -84,9 +84,12 @@
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     event.preventDefault();
+    const body = new URLSearchParams(new FormData(form));
+    if (form === scan?.form) form.reset(); // here alone: the next badge may be half typed when this one is answered
+    const sentFrom = document.activeElement;
     let answer;
     try {
-      answer = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "1" }, body: new URLSearchParams(new FormData(form)) });
+      answer = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "1" }, body });
     } catch {
       live(false);
       return;
@@ -96,15 +99,22 @@
       return;
     }
     const isDone = !answer.headers.get("X-Refused");
-    if (form === scan.form || isDone) form.reset();
+    if (isDone && form !== scan?.form) form.reset();
     const opened = form.closest("details.asking");
     draw(await answer.text());
     if (isDone && opened && !opened.classList.contains("hands") && !opened.classList.contains("whole")) opened.open = false;
     const entering = isDone && form.closest(".entering");
     const next = entering && document.getElementById(entering.id)?.querySelector(".missing input.number");
+    if (isElsewhere(sentFrom)) return;
     if (next) next.focus();
     else if (isDone) ready();
   });
+
+  // The event draws the screen before the answer is here: a person who saw it may be typing a dose by now.
+  const isElsewhere = (sentFrom) => {
+    const at = document.activeElement;
+    return ![sentFrom, document.body, scan].includes(at) || (at === scan && scan.value !== "");
+  };
 
   const ready = () => {
     if (!scan) return;

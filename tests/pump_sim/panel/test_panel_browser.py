@@ -137,6 +137,47 @@ def test_sr_66_a_titration_by_hand_is_two_deliberate_steps(page: Any, ward: Pane
     assert ward.channel().run.rate == "36 mL/h"
 
 
+def answers_late(page: Any, path: str) -> Callable[[], None]:
+    """The server does what it is asked at ``path``, and the page hears it by its events first; what is returned lets the answers go."""
+    held: list[tuple[Any, Any]] = []
+    page.route(f"**{path}", lambda route: held.append((route, route.fetch())))
+
+    def go() -> None:
+        assert held
+        for route, answer in held:
+            with page.expect_response(f"**{path}") as told:
+                route.fulfill(response=answer)
+            told.value.finished()
+        page.unroute(f"**{path}")
+        page.evaluate("new Promise((done) => setTimeout(done, 50))")  # the page has made of it what it makes
+
+    return go
+
+
+@pytest.mark.requirement("SR-66")
+def test_an_answer_that_comes_late_takes_no_dose_out_of_the_hands_that_type_it(page: Any, ward: PanelWard):
+    ward.running(dopamine_offer("B-LATE"))
+    state(page, "infusing")
+    let_go = answers_late(page, "/scan")
+    scan(page, NURSE)
+    page.keyboard.press("Alt+t")
+    page.locator("#A-change-rate-value").focus()
+    page.keyboard.type("3", delay=60)
+    let_go()
+    page.keyboard.type("6", delay=60)
+    page.keyboard.press("Enter")
+    page.locator("#A-program", has_text="Up by 20 %").wait_for()
+
+
+def test_a_badge_that_is_half_scanned_when_the_one_before_is_answered_stays_whole(page: Any, ward: PanelWard):
+    let_go = answers_late(page, "/scan")
+    scan(page, NURSE)
+    page.keyboard.type(SECOND[:3])
+    let_go()
+    page.keyboard.type(f"{SECOND[3:]}\n")
+    page.get_by_text(f"At the pump: {SECOND}").wait_for()
+
+
 def test_a_badge_that_is_scanned_into_a_dose_is_read_as_a_badge(page: Any, ward: PanelWard):
     ward.running(dopamine_offer("B-INTO"))
     state(page, "infusing")
