@@ -111,7 +111,7 @@ class Ward:
         for _ in range(2):
             await self.hospital.conduct.planned()
             async with asyncio.timeout(10):
-                while await self.hospital.undone() or await self.hospital.open_messages():
+                while self.hospital.in_hand() or await self.hospital.undone() or await self.hospital.open_messages():
                     await asyncio.sleep(0.002)
             await self.pump.settled()
 

@@ -335,6 +335,10 @@ class Hospital:
     async def open_messages(self) -> list[LaneMessage]:
         return [message for name in (LISTENER, CHART) for lane in range(8) for message in await self.record.open_messages(name, lane)]
 
+    def in_hand(self) -> int:
+        """How many offers and the like are under way: an offer that is on file may not have reached its pump."""
+        return len(self.conduct._steps)
+
     async def undone(self) -> int:
         """How many intents are left."""
         return len(self.record._backend.tables.all(_intents()))
