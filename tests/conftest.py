@@ -1,6 +1,8 @@
 """For all tests: no generated case fails because the machine was busy (a test never depends on a measured time), and all run side by side."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("ward", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, derandomize=True)
 settings.register_profile("explore", settings.get_profile("ward"), derandomize=False)
 settings.load_profile("ward")
+
+# Each server that a test starts would compile all its modules again (a second of its start), and pytest all its tests; an installed one never does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
