@@ -50,7 +50,8 @@ def command(*arguments: str | Path, check: bool = True) -> "subprocess.Completed
 
 
 def _environment(further: dict[str, str] | None = None) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), **(further or {})}
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # an installed server has its bytecode
+    return {**given, "PYTHONPATH": str(REPOSITORY), **(further or {})}
 
 
 def init(folder: Path, *options: str, by: Callable[..., object] = command) -> Path:
