@@ -1,4 +1,4 @@
-"""For all tests: no generated case fails because the machine was busy (a test never depends on a measured time), and all run side by side."""
+"""For all tests: no generated case fails because the machine was busy (a test never depends on a measured time), and all run side by side, a file in one process."""
 
 import os
 import subprocess

@@ -21,11 +21,17 @@ class Live:
         self._fleet = fleet
         self._waiting: set[asyncio.Event] = set()
         self._is_ending = False
+        self._number = 0
         self._leave = fleet.listen(lambda _: self.changed())
 
     @property
     def is_full(self) -> bool:
         return len(self._waiting) >= MOST
+
+    def number(self) -> int:
+        """For what was drawn just now: of two screens the one with the higher number is as the pump was later, whichever arrives first."""
+        self._number += 1
+        return self._number
 
     def changed(self) -> None:
         for event in self._waiting:
@@ -38,7 +44,7 @@ class Live:
         self.changed()
 
     async def stream(self, draw: Callable[[], str]) -> AsyncIterator[str]:
-        """Events ``screen`` and ``alive``, until the browser or the panel goes."""
+        """Events ``screen``, whose id is its number, and ``alive``, until the browser or the panel goes."""
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         self._waiting.add(event)
         last, said_at = "", 0.0
@@ -47,7 +53,7 @@ class Live:
                 drawn = draw()
                 if drawn != last:
                     last, said_at = drawn, loop.time()
-                    yield _event("screen", drawn)
+                    yield f"id: {self.number()}\n{_event('screen', drawn)}"
                 elif loop.time() - said_at >= SIGN_OF_LIFE_S:
                     said_at = loop.time()
                     yield _event("alive", "")

@@ -170,7 +170,8 @@ class Screens:
     def _answer(self, request: Request, unit: Unit, *, is_refused: bool) -> Response:
         self.live.changed()  # every browser at this pump shows it, also what changes only here
         if request.headers.get(FRAGMENT):
-            return HTMLResponse(self._draw_pump(unit), headers={"X-Refused": "1"} if is_refused else None)
+            refused = {"X-Refused": "1"} if is_refused else {}
+            return HTMLResponse(self._draw_pump(unit), headers={"X-Screen": str(self.live.number()), **refused})
         return RedirectResponse(f"/pumps/{unit.config.pump_id}", 303)
 
     def _unit(self, request: Request) -> Unit:

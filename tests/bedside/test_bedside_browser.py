@@ -150,6 +150,28 @@ def test_d_11_no_part_of_a_label_is_lost_when_the_answer_to_an_earlier_one_comes
     assert "No patient, container or pump" not in page.inner_text("#scan-box")  # which is what half a label was answered
 
 
+def test_a_press_while_a_scan_is_on_its_way_is_not_sent_and_says_so_and_the_answer_leaves_the_focus_there(
+    page: Any, served: Served
+) -> None:
+    served.do(lambda ward: ward.has_order(1))
+    scans(page, CHANNEL, WRISTBAND, CONTAINER)
+    served.do(lambda ward: ward.settled())
+    shows(page, "now", "Waiting on LVP-0001 channel A")
+    held: list[Any] = []
+    page.route("**/bedside/scan", lambda route: held.append(route))
+    types(page, WRISTBAND)
+    while not held:
+        page.wait_for_timeout(20)
+    button = page.get_by_role("button", name="Take it back").first
+    button.focus()
+    page.keyboard.press("Enter")
+    shows(page, "said", "Not sent. The one before it is not answered yet.")
+    held[0].continue_()
+    wait_until(page, "!document.querySelector('[aria-busy]')")
+    assert button.evaluate("it => it === document.activeElement")
+    shows(page, "now", "Waiting on LVP-0001 channel A")
+
+
 def test_d_11_labels_around_one_that_did_not_arrive_never_come_together(page: Any, served: Served) -> None:
     """The wristband of the next patient is lost on the way: what was scanned before it is the former patient's."""
     served.do(lambda ward: ward.has_order(1))

@@ -135,10 +135,9 @@ async def test_a_file_that_was_cleared_away_is_made_anew_and_keeps_the_next_one_
     watch = asyncio.create_task(serving.lost())
     file = Path(f"{sqlite.path}.serving")
     file.unlink()
-    await until(lambda: file.exists() and bool(file.read_bytes()))
+    await until(lambda: file.exists() and bool(file.read_bytes()) and serving.is_held)
     with pytest.raises(ServedAlready, match="ward-a"):
         await SqliteServing.claim(sqlite.path, "ward-b", sqlite.clock, wait_s=0)
-    assert serving.is_held
     watch.cancel()
     await serving.close()
 

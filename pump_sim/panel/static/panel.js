@@ -4,6 +4,8 @@
 (() => {
   const SILENT_MS = 12000; // the server gives a sign of life every 4 s
   const SCANNER_MS = 30; // a person does not type so fast
+  const ANSWER_MS = 20000; // what is not answered by then is not known to be done
+  const PAUSE_MS = 1000; // who types on meanwhile has not seen that the field is gone
   const screen = document.getElementById("screen");
   const scan = document.getElementById("scan");
   const stale = document.getElementById("stale");
@@ -49,7 +51,16 @@
     }
   };
 
+  let latest = 0; // answers and events come by different ways: the older screen may come later
+
+  const show = (html, number) => {
+    if (number <= latest) return;
+    latest = number;
+    draw(html);
+  };
+
   const draw = (html) => {
+    const from = document.activeElement;
     const focused = document.activeElement && document.activeElement.id;
     const fresh = document.createElement("div");
     fresh.innerHTML = html; // from our own server, with every value escaped; the policy lets no other script run
@@ -59,7 +70,10 @@
     const gone = document.activeElement === document.body || document.activeElement === null;
     const again = focused && document.getElementById(focused);
     if (gone && again && !again.disabled) again.focus({ preventScroll: true });
-    else if (gone && focused) ready();
+    else if (gone && focused) {
+      if (typing.in === from) typing.lostAt = performance.now();
+      ready();
+    }
     live(true);
   };
 
@@ -74,46 +88,72 @@
   };
 
   const events = new EventSource(document.body.dataset.events);
-  events.addEventListener("screen", (event) => draw(event.data));
+  events.addEventListener("open", () => (latest = 0)); // a server that was started anew counts anew
+  events.addEventListener("screen", (event) => show(event.data, Number(event.lastEventId)));
   events.addEventListener("alive", () => live(true));
   events.addEventListener("error", () => live(false));
   setInterval(() => Date.now() - heard > SILENT_MS && live(false), 1000);
 
   // ── forms ──
 
-  document.addEventListener("submit", async (event) => {
-    const form = event.target;
+  let hands = 0; // keys and touches of a person: an answer moves the focus only of somebody who waited for it
+  for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => (hands += 1), true);
+
+  let answered = Promise.resolve(); // one after the other: of two values for one setting the later one stands
+  let failures = 0;
+
+  document.addEventListener("submit", (event) => {
     event.preventDefault();
+    const form = event.target;
     const body = new URLSearchParams(new FormData(form));
+    const at = { hands, failures };
     if (form === scan?.form) form.reset(); // here alone: the next badge may be half typed when this one is answered
-    const sentFrom = document.activeElement;
-    let answer;
-    try {
-      answer = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "1" }, body });
-    } catch {
-      live(false);
-      return;
-    }
-    if (!answer.ok) {
-      live(false);
-      return;
-    }
-    const isDone = !answer.headers.get("X-Refused");
-    if (isDone && form !== scan?.form) form.reset();
-    const opened = form.closest("details.asking");
-    draw(await answer.text());
-    if (isDone && opened && !opened.classList.contains("hands") && !opened.classList.contains("whole")) opened.open = false;
-    const entering = isDone && form.closest(".entering");
-    const next = entering && document.getElementById(entering.id)?.querySelector(".missing input.number");
-    if (isElsewhere(sentFrom)) return;
-    if (next) next.focus();
-    else if (isDone) ready();
+    typing.in = null; // what it held is whole
+    const next = () => send(form, body, at).finally(() => waits(-1));
+    waits(1);
+    answered = answered.then(next, next);
   });
 
-  // The event draws the screen before the answer is here: a person who saw it may be typing a dose by now.
-  const isElsewhere = (sentFrom) => {
-    const at = document.activeElement;
-    return ![sentFrom, document.body, scan].includes(at) || (at === scan && scan.value !== "");
+  let waiting = 0;
+  const waits = (more) => {
+    waiting += more;
+    document.body.classList.toggle("waits", waiting > 0);
+  };
+
+  const send = async (form, body, at) => {
+    const isScan = form === scan?.form;
+    if (at.failures !== failures) return unsent(isScan); // what was to come before it did not: a person decides anew
+    let answer, html;
+    try {
+      answer = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "1" }, body, signal: AbortSignal.timeout(ANSWER_MS) });
+      if (!answer.ok) throw new Error(answer.statusText);
+      html = await answer.text();
+    } catch {
+      failures += 1;
+      live(false);
+      return unsent(isScan);
+    }
+    tell("");
+    const isDone = !answer.headers.get("X-Refused");
+    const isAsSent = String(new URLSearchParams(new FormData(form))) === String(body);
+    if (isDone && !isScan && isAsSent) form.reset(); // not what is being typed anew
+    const opened = form.closest("details.asking");
+    const entering = isDone && form.closest(".entering");
+    show(html, Number(answer.headers.get("X-Screen")));
+    if (hands !== at.hands) return; // who saw it by the event types on already
+    if (isDone && opened && !opened.classList.contains("hands") && !opened.classList.contains("whole")) opened.open = false;
+    const next = entering && document.getElementById(entering.id)?.querySelector(".missing input.number");
+    if (next) next.focus();
+    else if (isDone) ready();
+  };
+
+  const unsent = (isScan) => tell(isScan ? "Not read. Scan it again." : "It is not known whether this was done. Look at the pump, then press again.");
+
+  const tell = (words) => {
+    const place = document.getElementById("unsent");
+    if (!place) return;
+    place.textContent = words;
+    place.hidden = !words;
   };
 
   const ready = () => {
@@ -125,7 +165,7 @@
 
   // ── scanner and keys ──
 
-  const typing = { in: null, began: 0, count: 0, last: 0 };
+  const typing = { in: null, began: 0, count: 0, last: 0, lostAt: -Infinity };
   const isText = (element) => element && element.matches("input:not([type=radio]):not([type=checkbox]):not([type=hidden]), textarea");
 
   document.addEventListener("keydown", (event) => {
@@ -137,7 +177,10 @@
     if (event.ctrlKey || event.metaKey) return;
     const now = performance.now();
     const at = document.activeElement;
-    if (event.key.length === 1) {
+    if (now - typing.lostAt < PAUSE_MS && (event.key.length === 1 || event.key === "Enter")) { // the rest of a dose is no badge
+      typing.lostAt = event.key === "Enter" ? -Infinity : now;
+      event.preventDefault();
+    } else if (event.key.length === 1) {
       if (!isText(at) && event.key !== " " && !(at && at.matches("select"))) scan.focus({ preventScroll: true }); // a scan never ends on a key
       const into = document.activeElement;
       if (typing.in !== into || now - typing.last > 200) Object.assign(typing, { in: into, began: now, count: 0 });

@@ -13,6 +13,7 @@ let lastUse = Date.now(); // a request by a person's hand
 let lastHeard = Date.now(); // anything from the server
 let lastTold = Date.parse(page.dataset.now);
 let isSending = false;
+let hands = 0; // keys and touches of a person: an answer moves the focus only of somebody who waited for it
 const waiting = []; // forms that a scanner filled in while one was on its way
 
 const byId = (id) => document.getElementById(id);
@@ -26,6 +27,7 @@ function leave() {
 
 for (const kind of ["keydown", "pointerdown"]) {
   addEventListener(kind, () => {
+    hands += 1;
     if (Date.now() - lastUse > TOUCH_EVERY_MS) post("/bedside/here", new URLSearchParams({ csrf })).catch(() => {});
   }, { passive: true });
 }
@@ -46,6 +48,7 @@ async function post(action, body) {
 }
 
 async function send(form, body) {
+  const before = hands;
   isSending = true;
   form.setAttribute("aria-busy", "true");
   try {
@@ -69,7 +72,7 @@ async function send(form, body) {
   }
   const next = waiting.shift();
   if (next !== undefined) scan(next);
-  else if (!document.activeElement?.matches("#scan, input, summary")) byId("scan")?.focus({ preventScroll: true });
+  else if (hands === before && !document.activeElement?.matches("#scan, input, summary")) byId("scan")?.focus({ preventScroll: true });
 }
 
 function sentenceOf(page) {
@@ -121,7 +124,9 @@ addEventListener("submit", (event) => {
     byId("scan").value = ""; // here alone: when a waiting scan is sent, the scanner may be in the middle of the next label
     if (isSending) waiting.push(text);
     else scan(text);
-  } else if (!isSending) {
+  } else if (isSending) { // its answer may change what was asked
+    renew(byId("said"), '<p class="told refused"><strong>Not sent.</strong> The one before it is not answered yet. Wait for it, then press again.</p>');
+  } else {
     send(form, new URLSearchParams(new FormData(form)));
   }
 });
@@ -142,6 +147,8 @@ function renew(part, html) {
   const fields = [...part.querySelectorAll("input[id]")].map((each) => [each.id, each.value, each.checked]);
   const reached = part.contains(document.activeElement) ? document.activeElement : null;
   const reachedId = reached?.id || reached?.closest("[id]")?.id;
+  const caret = reached?.selectionStart ?? null;
+  const caretEnd = caret === null ? null : reached.selectionEnd;
   const reachedTag = reached && !reached.id ? reached.tagName.toLowerCase() : null;
   part.innerHTML = html;
   for (const id of open) byId(id)?.setAttribute("open", "");
@@ -151,7 +158,9 @@ function renew(part, html) {
   }
   if (reachedId) {
     const again = byId(reachedId);
-    (reachedTag ? again?.querySelector(reachedTag) : again)?.focus({ preventScroll: true });
+    const into = reachedTag ? again?.querySelector(reachedTag) : again;
+    into?.focus({ preventScroll: true });
+    if (caret !== null && typeof into?.selectionStart === "number") into.setSelectionRange(caret, caretEnd);
     if (!again) byId("scan")?.focus();
   }
   tick();
