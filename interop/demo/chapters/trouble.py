@@ -107,7 +107,7 @@ def attest(hospital: Hospital, say: Say) -> None:
 
 
 def kill_with_an_order_in_hand(hospital: Hospital, say: Say) -> None:
-    """Between CA and offer is a moment of a few milliseconds. If the kill comes too late, it is said, and another order is tried."""
+    """Between CA and offer is a moment of a few milliseconds. If the kill comes too late, it is said, and another order is tried on a free channel."""
     before = len(witnesses.logged(hospital, HERE, "offer_shown"))
     for number in range(1, TRIES + 1):
         order = hospital.ehr.order("pcd03", order=f"ORD-30{number:02}", patient="lindqvist", dose_rate="5", pump=str(HERE))
@@ -128,8 +128,14 @@ def kill_with_an_order_in_hand(hospital: Hospital, say: Say) -> None:
             return
         say("the kill came too late: this offer had left; the nurse rejects it, and another order is tried")
         hospital.pumps.press(HERE.pump, "reject", channel=HERE.channel, badge=BADGE)
+        has_a_free_channel(hospital, order.sent.about["order"])
         before = shown
     raise Missing(f"{TRIES} times the server was quicker than the kill: what was to be shown was not shown")
+
+
+def has_a_free_channel(hospital: Hospital, rejected: str) -> None:
+    """The pump that was cut off with the server is back, and has told of the rejection: until then its channel is held by that order."""
+    until(lambda: bool(witnesses.pcd_10(hospital, rejected)), f"the rejection of {rejected} does not reach the record")
 
 
 def killed_is_answered(hospital: Hospital) -> Seen:
