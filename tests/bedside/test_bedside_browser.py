@@ -165,9 +165,10 @@ def test_a_press_while_a_scan_is_on_its_way_is_not_sent_and_says_so_and_the_answ
     button = page.get_by_role("button", name="Take it back").first
     button.focus()
     page.keyboard.press("Enter")
-    shows(page, "said", "Not sent. The one before it is not answered yet.")
+    shows(page, "said", "Not sent. The one before it was not answered yet.")
     held[0].continue_()
     wait_until(page, "!document.querySelector('[aria-busy]')")
+    shows(page, "said", "Not sent. The one before it was not answered yet. Look, then press again.")  # the answer did not wipe it away
     assert button.evaluate("it => it === document.activeElement")
     shows(page, "now", "Waiting on LVP-0001 channel A")
 

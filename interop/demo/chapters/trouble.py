@@ -126,6 +126,9 @@ def kill_with_an_order_in_hand(hospital: Hospital, say: Say) -> None:
             hospital.orders["killed"] = order
             hospital.marks["killed"] = shown
             return
+        if shown == before:
+            say("the kill came too late: this order had been answered; another one is tried")
+            continue
         say("the kill came too late: this offer had left; the nurse rejects it, and another order is tried")
         hospital.pumps.press(HERE.pump, "reject", channel=HERE.channel, badge=BADGE)
         has_a_free_channel(hospital, order.sent.about["order"])

@@ -5,7 +5,8 @@
   const SILENT_MS = 12000; // the server gives a sign of life every 4 s
   const SCANNER_MS = 30; // a person does not type so fast
   const ANSWER_MS = 20000; // what is not answered by then is not known to be done
-  const PAUSE_MS = 1000; // who types on meanwhile has not seen that the field is gone
+  const PAUSE_MS = 1000; // who types on meanwhile has not seen what changed
+  const NOT_READ = "Not read. Scan it again.";
   const screen = document.getElementById("screen");
   const scan = document.getElementById("scan");
   const stale = document.getElementById("stale");
@@ -71,7 +72,7 @@
     const again = focused && document.getElementById(focused);
     if (gone && again && !again.disabled) again.focus({ preventScroll: true });
     else if (gone && focused) {
-      if (typing.in === from) typing.lostAt = performance.now();
+      if (typing.in === from && performance.now() - typing.last < PAUSE_MS) typing.lostAt = performance.now();
       ready();
     }
     live(true);
@@ -88,7 +89,7 @@
   };
 
   const events = new EventSource(document.body.dataset.events);
-  events.addEventListener("open", () => (latest = 0)); // a server that was started anew counts anew
+  events.addEventListener("error", () => (latest = 0)); // a server that is started anew counts anew
   events.addEventListener("screen", (event) => show(event.data, Number(event.lastEventId)));
   events.addEventListener("alive", () => live(true));
   events.addEventListener("error", () => live(false));
@@ -99,19 +100,19 @@
   let hands = 0; // keys and touches of a person: an answer moves the focus only of somebody who waited for it
   for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => (hands += 1), true);
 
-  let answered = Promise.resolve(); // one after the other: of two values for one setting the later one stands
-  let failures = 0;
+  let entered = Promise.resolve(); // values go one after the other: the one that was typed later stands. A press goes at once, whatever else hangs.
 
   document.addEventListener("submit", (event) => {
     event.preventDefault();
     const form = event.target;
     const body = new URLSearchParams(new FormData(form));
-    const at = { hands, failures };
+    const at = { hands, time: performance.now() };
     if (form === scan?.form) form.reset(); // here alone: the next badge may be half typed when this one is answered
     typing.in = null; // what it held is whole
-    const next = () => send(form, body, at).finally(() => waits(-1));
     waits(1);
-    answered = answered.then(next, next);
+    const go = () => send(form, body, at).finally(() => waits(-1));
+    if (form.matches(".value")) entered = entered.then(go, go);
+    else go();
   });
 
   let waiting = 0;
@@ -122,18 +123,22 @@
 
   const send = async (form, body, at) => {
     const isScan = form === scan?.form;
-    if (at.failures !== failures) return unsent(isScan); // what was to come before it did not: a person decides anew
+    if (form.matches(".value") && performance.now() - at.time > PAUSE_MS) { // the pump may be another by now: a person decides anew
+      tell("unsent", "The value was not sent. Look at the pump, then enter it again.");
+      return;
+    }
     let answer, html;
     try {
       answer = await fetch(form.action, { method: "POST", headers: { "X-Fragment": "1" }, body, signal: AbortSignal.timeout(ANSWER_MS) });
       if (!answer.ok) throw new Error(answer.statusText);
       html = await answer.text();
     } catch {
-      failures += 1;
       live(false);
-      return unsent(isScan);
+      if (isScan) tell("unread", NOT_READ);
+      else tell("unsent", "It is not known whether this was done. Look at the pump, then press again.");
+      return;
     }
-    tell("");
+    tell(isScan ? "unread" : "unsent", "");
     const isDone = !answer.headers.get("X-Refused");
     const isAsSent = String(new URLSearchParams(new FormData(form))) === String(body);
     if (isDone && !isScan && isAsSent) form.reset(); // not what is being typed anew
@@ -147,10 +152,8 @@
     else if (isDone) ready();
   };
 
-  const unsent = (isScan) => tell(isScan ? "Not read. Scan it again." : "It is not known whether this was done. Look at the pump, then press again.");
-
-  const tell = (words) => {
-    const place = document.getElementById("unsent");
+  const tell = (id, words) => {
+    const place = document.getElementById(id);
     if (!place) return;
     place.textContent = words;
     place.hidden = !words;
@@ -170,6 +173,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (!scan) return;
+    if (event.altKey || event.key === "Tab" || event.key === "Escape") typing.lostAt = -Infinity; // who goes elsewhere has seen it
     if (event.altKey && !event.ctrlKey && !event.metaKey) {
       if (shortcut(event.code)) event.preventDefault();
       return;
@@ -177,8 +181,9 @@
     if (event.ctrlKey || event.metaKey) return;
     const now = performance.now();
     const at = document.activeElement;
-    if (now - typing.lostAt < PAUSE_MS && (event.key.length === 1 || event.key === "Enter")) { // the rest of a dose is no badge
-      typing.lostAt = event.key === "Enter" ? -Infinity : now;
+    if (now - typing.lostAt < PAUSE_MS && (at === scan || at === document.body) && (event.key.length === 1 || event.key === "Enter")) {
+      typing.lostAt = event.key === "Enter" ? -Infinity : now; // the rest of a dose is no badge
+      if (event.key === "Enter") tell("unread", NOT_READ); // and if it was one, it is not taken for read
       event.preventDefault();
     } else if (event.key.length === 1) {
       if (!isText(at) && event.key !== " " && !(at && at.matches("select"))) scan.focus({ preventScroll: true }); // a scan never ends on a key

@@ -272,22 +272,49 @@ def test_a_scan_that_did_not_arrive_is_told_until_one_does(browser: Any, ward: P
     page.context.close()
 
 
-def test_what_was_pressed_after_a_press_that_did_not_arrive_is_not_sent_either(browser: Any, ward: PanelWard):
+def test_a_press_goes_at_once_whatever_hangs_and_a_value_that_waited_for_another_is_not_sent_late(browser: Any, ward: PanelWard):
+    page = browser.new_context().new_page()
+    at_the_pump(page, ward)
+    programs_by_hand(page)
+    held: list[Any] = []
+    page.route("**/press", lambda route: held.append(route) if "value=10" in route.request.post_data else route.continue_())
+    page.locator("#B-enter-rate-value").focus()
+    page.keyboard.type("10", delay=60)
+    page.keyboard.press("Enter")
+    while not held:
+        page.wait_for_timeout(10)
+    page.keyboard.press("Control+a")
+    page.keyboard.type("20", delay=60)
+    page.keyboard.press("Enter")
+    page.evaluate("window.began = performance.now()")
+    ward.hear(dopamine_offer("B-ONCE"))
+    state(page, "program received")
+    page.keyboard.press("Alt+1")
+    page.keyboard.press("Alt+o")
+    state(page, "review")
+    wait_until(page, "performance.now() - began > 1100")
+    held[0].abort()
+    page.get_by_text("The value was not sent. Look at the pump, then enter it again.").wait_for()
+    assert page.locator("#B-v-rate").count() == 0  # nothing is set
+    page.context.close()
+
+
+def test_a_press_of_which_nothing_is_known_is_told_and_a_scan_does_not_wipe_it_away(browser: Any, ward: PanelWard):
     ward.hear(dopamine_offer("B-LOST"))
     page = browser.new_context().new_page()
     at_the_pump(page, ward)
     scan(page, NURSE)
-    held: list[Any] = []
-    page.route("**/press", lambda route: held.append(route))
+    page.route("**/press", lambda route: route.abort())
     page.keyboard.press("Alt+o")
-    while not held:
-        page.wait_for_timeout(10)
-    page.keyboard.press("Alt+o")
-    held[0].abort()
-    page.get_by_text("It is not known whether this was done. Look at the pump, then press again.").wait_for()
-    wait_until(page, "!document.body.classList.contains('waits')")
-    assert len(held) == 1
+    unknown = page.get_by_text("It is not known whether this was done. Look at the pump, then press again.")
+    unknown.wait_for()
     assert ward.channel().state == "PENDING_REMOTE"
+    page.unroute("**/press")
+    scan(page, SECOND)
+    assert unknown.is_visible()
+    page.keyboard.press("Alt+o")
+    state(page, "review")
+    unknown.wait_for(state="hidden")
     page.context.close()
 
 
@@ -301,7 +328,7 @@ def test_the_rest_of_a_dose_whose_field_is_gone_is_no_badge(page: Any, ward: Pan
     assert ward.press("pause", channel="A") == ""
     page.locator("#A-change-rate-value").wait_for(state="detached")
     page.keyboard.type("6\n")
-    page.keyboard.press("Alt+s")
+    page.get_by_text("Not read. Scan it again.").wait_for()
     assert typed(page, "scan") == ""
     assert page.get_by_text(f"At the pump: {NURSE}").is_visible()
 

@@ -6,6 +6,7 @@ const idleMs = Number(page.dataset.idleS) * 1000;
 const csrf = page.dataset.csrf;
 const TOUCH_EVERY_MS = 30000;
 const LOST_MS = 8000;
+const NOT_SENT = '<p class="told refused"><strong>Not sent.</strong> The one before it was not answered yet. Look, then press again.</p>';
 const ANSWER_MS = 20000; // what is not answered by then is not known to be done
 
 let ahead = Date.parse(page.dataset.now) - Date.now(); // the server's clock minus ours
@@ -13,6 +14,7 @@ let lastUse = Date.now(); // a request by a person's hand
 let lastHeard = Date.now(); // anything from the server
 let lastTold = Date.parse(page.dataset.now);
 let isSending = false;
+let isRefused = false; // a press while one was on its way
 let hands = 0; // keys and touches of a person: an answer moves the focus only of somebody who waited for it
 const waiting = []; // forms that a scanner filled in while one was on its way
 
@@ -69,6 +71,8 @@ async function send(form, body) {
   } finally {
     form.removeAttribute("aria-busy");
     isSending = false;
+    if (isRefused) byId("said").insertAdjacentHTML("beforeend", NOT_SENT);
+    isRefused = false;
   }
   const next = waiting.shift();
   if (next !== undefined) scan(next);
@@ -125,7 +129,8 @@ addEventListener("submit", (event) => {
     if (isSending) waiting.push(text);
     else scan(text);
   } else if (isSending) { // its answer may change what was asked
-    renew(byId("said"), '<p class="told refused"><strong>Not sent.</strong> The one before it is not answered yet. Wait for it, then press again.</p>');
+    if (!isRefused) byId("said").insertAdjacentHTML("beforeend", NOT_SENT);
+    isRefused = true;
   } else {
     send(form, new URLSearchParams(new FormData(form)));
   }
