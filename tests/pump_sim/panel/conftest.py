@@ -1,4 +1,4 @@
-"""One browser for each module of the panel, and what axe finds."""
+"""One browser and one ward for each module of the panel, a page of its own for each test, and what axe finds."""
 
 import os
 import shutil
@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.pump_sim.panel.hands import opened
+from tests.pump_sim.panel.panel_ward import PanelWard
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
@@ -28,9 +31,9 @@ def browser() -> Iterator[Any]:
     except ImportError:
         missing("playwright")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture
@@ -48,3 +51,21 @@ def violations_of() -> Any:
         return [f"{one['id']}: {node['html']}" for one in said["violations"] for node in one["nodes"]]
 
     return found
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelWard]:
+    ward = PanelWard(tmp_path_factory.mktemp("browser"))
+    yield ward
+    ward.close()
+
+
+@pytest.fixture
+def ward(served: PanelWard) -> PanelWard:
+    served.anew()
+    return served
+
+
+@pytest.fixture
+def page(browser: Any, ward: PanelWard) -> Iterator[Any]:
+    yield from opened(browser, ward)
